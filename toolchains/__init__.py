@@ -1,0 +1,1 @@
+"""How target code is made: targets, compilers, and the reading of what they produced."""

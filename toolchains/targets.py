@@ -1,0 +1,91 @@
+"""Targets: what each tool calls a kind of machine, and what an ELF file for it must look like."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from crosscourse.errors import UnknownNameError
+
+FILE = Path(__file__).with_name("targets.toml")
+
+
+class Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of all data read from TOML here: immutable, unknown keys refused."""
+
+
+class Zig(Strict, frozen=True, kw_only=True):
+    """``target`` as in ``zig cc -target``, ``cpu`` as in ``-mcpu``."""
+
+    target: str
+    cpu: str
+
+
+class Oci(Strict, frozen=True, kw_only=True):
+    """Platform as the OCI image specification names it (image-index.md, "platform")."""
+
+    architecture: str
+    variant: str | None = None
+
+
+class ElfProfile(Strict, frozen=True, kw_only=True):
+    """What every ELF file for a target must say of itself.
+
+    ``machine``: e_machine by its pyelftools name. ``class_``: 32 or 64 bit.
+    ``eabi``: version of the ARM EABI in e_flags; None where there is no such thing.
+    ``float_abi``: how floats are passed (ARM only). ``cpu``: the highest ARM architecture version
+    allowed, which is also the highest GOARM. ``emulator``: name of the user-mode emulator.
+    """
+
+    machine: str
+    class_: Literal[32, 64] = msgspec.field(name="class")
+    endianness: Literal["little", "big"]
+    eabi: int | None = None
+    float_abi: Literal["hard", "soft"] | None = None
+    cpu: int | None = None
+    emulator: str
+
+
+class Target(Strict, frozen=True, kw_only=True):
+    """A kind of machine that a distribution is made for."""
+
+    name: str = ""
+    title: str
+    triple: str
+    goarch: str
+    goarm: int | None = None
+    goamd64: str | None = None
+    zig: Zig
+    debian: str
+    oci: Oci
+    elf: ElfProfile
+
+    @property
+    def go_env(self) -> dict[str, str]:
+        """The variables that make ``go`` build for this target."""
+        env = {"GOOS": "linux", "GOARCH": self.goarch}
+        if self.goarm is not None:
+            env["GOARM"] = str(self.goarm)
+        if self.goamd64 is not None:
+            env["GOAMD64"] = self.goamd64
+        return env
+
+
+@cache
+def load_targets(path: Path = FILE) -> dict[str, Target]:
+    """All targets by name, in the order of the file."""
+    import msgspec.toml
+
+    tables = msgspec.toml.decode(path.read_bytes(), type=dict[str, Target])
+    return {name: msgspec.structs.replace(target, name=name) for name, target in tables.items()}
+
+
+def get_target(name: str) -> Target:
+    """The target of that name; UnknownNameError names the nearest one."""
+    targets = load_targets()
+    if name not in targets:
+        raise UnknownNameError("target", name, targets)
+    return targets[name]
