@@ -1,0 +1,71 @@
+"""Archives that depend on nothing but their content: sorted, one owner, one time, fixed compression.
+
+Follows https://reproducible-builds.org/docs/archives/. The standard library's tarfile and gzip do the work.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+COMPRESSION = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One member of an archive: a file (``source`` a path or its bytes), a folder (both None), or a symbolic link."""
+
+    name: str
+    source: Path | bytes | None = None
+    link: str | None = None
+    mode: int = 0o644
+
+
+def with_parents(entries: Iterable[Entry]) -> list[Entry]:
+    """The entries and every folder above them, sorted by path so that parents come first."""
+    by_name: dict[str, Entry] = {}
+    for entry in entries:
+        for parent in PurePosixPath(entry.name).parents:
+            if str(parent) != ".":
+                by_name.setdefault(str(parent), Entry(name=str(parent), mode=0o755))
+        by_name[entry.name] = entry
+    return sorted(by_name.values(), key=lambda entry: PurePosixPath(entry.name).parts)
+
+
+def write_tgz(path: Path, entries: Iterable[Entry], *, epoch: int) -> None:
+    """Write a gzip-compressed tar (format ``ustar`` with GNU extensions for long names) to ``path``.
+
+    ``epoch``: the time of every member, in seconds since 1970. Owner is root, without names.
+    """
+    with (
+        path.open("wb") as raw,
+        gzip.GzipFile(filename="", fileobj=raw, mode="wb", compresslevel=COMPRESSION, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT) as tar,
+    ):
+        for entry in with_parents(entries):
+            _add(tar, entry, epoch)
+
+
+def _add(tar: tarfile.TarFile, entry: Entry, epoch: int) -> None:
+    info = tarfile.TarInfo(entry.name)
+    info.mtime = epoch
+    info.mode = entry.mode
+    if entry.link is not None:
+        info.type = tarfile.SYMTYPE
+        info.linkname = entry.link
+        info.mode = 0o777
+        tar.addfile(info)
+    elif entry.source is None:
+        info.type = tarfile.DIRTYPE
+        tar.addfile(info)
+    elif isinstance(entry.source, bytes):
+        info.size = len(entry.source)
+        tar.addfile(info, io.BytesIO(entry.source))
+    else:
+        info.size = entry.source.stat().st_size
+        with entry.source.open("rb") as stream:
+            tar.addfile(info, stream)

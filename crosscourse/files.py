@@ -1,0 +1,98 @@
+"""Files that are either whole or not there, folders that say who owns them, and digests."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from crosscourse.errors import CrosscourseError
+
+CACHEDIR_TAG = "CACHEDIR.TAG"
+# The first line is the one that https://bford.info/cachedir/ prescribes.
+CACHEDIR_TEXT = (
+    "Signature: 8a477f597d28d172789f06886806bc55\n"
+    "# Made by crosscourse; may be removed at any time, and is made again.\n"
+)
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file's content, in hexadecimal."""
+    sha = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            sha.update(block)
+    return sha.hexdigest()
+
+
+def digest_text(text: str) -> str:
+    """SHA-256 of a text, in hexadecimal."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def signature(path: Path) -> list[int]:
+    """What the kernel says of a file that changes whenever its content does: size, mtime, ctime (ns), inode.
+
+    ctime can't be set back by a program, so that a byte changed with its mtime restored is noticed too.
+    """
+    info = path.stat()
+    return [info.st_size, info.st_mtime_ns, info.st_ctime_ns, info.st_ino]
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, mode: int | None = None) -> Iterator[Path]:
+    """A path to write to beside ``path``, renamed onto it at the end if nothing was raised.
+
+    So ``path`` is never half-written, whenever the process is killed. ``mode``: permission bits of the result.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    remove(partial)
+    try:
+        yield partial
+        if mode is not None:
+            partial.chmod(mode)
+        partial.replace(path)
+    except BaseException:
+        remove(partial)
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a small text file, whole or not at all."""
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a whole folder, one with read-only folders inside (Go's module cache) too; fine if absent."""
+    if path.is_dir() and not path.is_symlink():
+        for folder, _, _ in os.walk(path):
+            if not os.access(folder, os.W_OK):
+                Path(folder).chmod(stat.S_IRWXU)
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def own_folder(path: Path) -> Path:
+    """Make a folder that we may remove later, marked by CACHEDIR.TAG. Returns it."""
+    tag = path / CACHEDIR_TAG
+    if not tag.exists():
+        path.mkdir(parents=True, exist_ok=True)
+        tag.write_text(CACHEDIR_TEXT, encoding="utf-8")
+    return path
+
+
+def remove_owned(path: Path) -> None:
+    """Remove a folder that ``own_folder`` made; CrosscourseError if it does not carry our tag."""
+    tag = path / CACHEDIR_TAG
+    if not tag.is_file() or "crosscourse" not in tag.read_text(encoding="utf-8", errors="replace"):
+        raise CrosscourseError(
+            str(path), f"has no {CACHEDIR_TAG} of ours: not removed", "Remove it by hand if you know what it is."
+        )
+    remove(path)

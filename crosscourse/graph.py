@@ -1,0 +1,53 @@
+"""Small questions about doit's tasks: what a selection includes, in what order, and which of them are steps."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from crosscourse.errors import UnknownNameError
+from crosscourse.step import Step
+
+
+def step_of(task: Any) -> Step | None:
+    """The step behind a task of doit; None for groups and for tasks that others wrote."""
+    step = (task.meta or {}).get("step")
+    return step if isinstance(step, Step) else None
+
+
+def selected(tasks: Sequence[Any], names: Iterable[str]) -> list[Any]:
+    """The tasks named (globs too), and all that they depend on, dependencies first.
+
+    Raises UnknownNameError for a name that is neither a task nor a file that one makes.
+    """
+    by_name = {task.name: task for task in tasks}
+    by_target = {target: task.name for task in tasks for target in task.targets}
+    done: dict[str, Any] = {}
+
+    def visit(name: str) -> None:
+        if name in done:
+            return
+        task = by_name[name]
+        done[name] = None  # holds the place; a cycle is doit's to report
+        for need in [*task.task_dep, *task.setup_tasks]:
+            visit(need)
+        del done[name]
+        done[name] = task
+
+    for name in names:
+        found = fnmatch.filter(by_name, name) if "*" in name else [by_target.get(name, name)]
+        for one in found:
+            if one not in by_name:
+                raise UnknownNameError("task", name, _suggestions(by_name))
+            visit(one)
+    return [task for task in done.values() if task is not None]
+
+
+def _suggestions(by_name: dict[str, Any]) -> list[str]:
+    return [name for name in by_name if not name.startswith("_")]
+
+
+def chosen_names(arguments: Sequence[str], default: Sequence[str] | None) -> list[str]:
+    """Of the command line's words those that name tasks (options of tasks are left out), else the defaults."""
+    return [word for word in arguments if not word.startswith("-")] or list(default or [])

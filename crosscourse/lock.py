@@ -1,0 +1,44 @@
+"""One run at a time in a build folder; the second one is told who is there."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from crosscourse.errors import CrosscourseError
+
+
+class BusyError(CrosscourseError):
+    """Another run holds the build folder."""
+
+    def __init__(self, folder: Path, holder: str) -> None:
+        super().__init__(
+            str(folder),
+            f"another run is at work here: {holder or 'it has not said who it is'}",
+            "Wait until it ends, or stop it (Ctrl-C there); both can run at once for different releases.",
+        )
+
+
+@contextmanager
+def exclusive(folder: Path) -> Iterator[None]:
+    """Hold ``folder`` for this process; BusyError names the process that has it.
+
+    The kernel lets go of the lock when the process ends, however it ends.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("a+", encoding="utf-8") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            stream.seek(0)
+            raise BusyError(folder, stream.read().strip()) from None
+        stream.truncate(0)
+        since = time.strftime("%H:%M:%S")
+        stream.write(f"process {os.getpid()}, since {since}: {' '.join(['doit', *sys.argv[1:]])}\n")
+        stream.flush()
+        yield

@@ -1,0 +1,89 @@
+"""A person's own settings: the untracked file ``crosscourse.toml`` and the variables of the command line.
+
+The file may say: ``release``, ``target``, ``cache`` (a folder), ``jobs`` (a number),
+``[override]`` (source → folder of one's own) and ``[omit]`` (source → paths that one's mirror lacks).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from crosscourse.errors import CrosscourseError, ManifestError, UnknownNameError
+
+FILE = "crosscourse.toml"
+VARIABLES = ("release", "target", "override")
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a person chose; None where nothing was said."""
+
+    release: str | None = None
+    target: str | None = None
+    cache: str | None = None
+    jobs: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    override: dict[str, str] = {}
+    omit: dict[str, list[str]] = {}
+
+
+def read_settings(root: Path, variables: Mapping[str, str]) -> Settings:
+    """Settings of ``root``'s file, overruled by ``variables`` (``name=value`` of the command line).
+
+    Relative folders in the file are relative to it, those of the command line to the folder that it was typed in.
+    Raises ManifestError (a malformed file), UnknownNameError (an unknown variable), CrosscourseError.
+    """
+    for name in variables:
+        if name not in VARIABLES:
+            raise UnknownNameError("variable", name, VARIABLES)
+    settings = _read_file(root)
+    override = {name: str((root / Path(path).expanduser()).resolve()) for name, path in settings.override.items()}
+    override |= _parse_override(variables.get("override", ""))
+    for name, path in override.items():
+        if not Path(path).is_dir():
+            raise CrosscourseError(
+                f"override of source '{name}'", f"there is no folder {path}", "Name a folder that exists."
+            )
+    return msgspec.structs.replace(
+        settings,
+        release=variables.get("release", settings.release),
+        target=variables.get("target", settings.target),
+        override=override,
+    )
+
+
+def _read_file(root: Path) -> Settings:
+    import msgspec.toml
+
+    from crosscourse import manifest_check
+
+    path = root / FILE
+    try:
+        data = msgspec.toml.decode(path.read_bytes())
+    except FileNotFoundError:
+        return Settings()
+    except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
+        raise ManifestError(str(path), [f"not valid TOML: {error}"]) from None
+    problems = manifest_check.type_problems(data, Settings)
+    if problems:
+        raise ManifestError(str(path), problems)
+    return msgspec.convert(data, Settings)
+
+
+def _parse_override(text: str) -> dict[str, str]:
+    """``name=path[,name=path...]`` of the command line."""
+    here = Path(os.environ.get("CROSSCOURSE_CWD") or Path.cwd())
+    pairs: dict[str, str] = {}
+    for part in filter(None, text.split(",")):
+        name, separator, path = part.partition("=")
+        if not separator or not path:
+            raise CrosscourseError(
+                f"override={text}",
+                "expected SOURCE=FOLDER",
+                "For example: ./doit override=concourse=../concourse build",
+            )
+        pairs[name] = str((here / Path(path).expanduser()).resolve())
+    return pairs
