@@ -1,0 +1,1 @@
+"""When things happen: one module a stage, in the order in which data flows through them."""

@@ -1,0 +1,117 @@
+"""Stage 4a, modules: the Go modules that a source's artifacts need, downloaded ahead and with retries.
+
+Go checks each against go.sum (https://go.dev/ref/mod#authenticating). Compiling then needs no network; should an edit
+import something new, Go still fetches it by itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import tenacity
+
+from crosscourse import files, process
+from crosscourse.errors import CrosscourseError
+from crosscourse.manifest import GoBinary
+from crosscourse.project import Project
+from crosscourse.reasons import Inputs
+from crosscourse.step import Context, Step
+from tasks import toolchain
+from tasks.compile import target_inputs
+from tasks.sources import RETRIES
+from toolchains import golang
+from toolchains.targets import Target
+from toolchains.tools import program
+
+_NETWORK_WORDS = re.compile(
+    r"dial tcp|no such host|i/o timeout|connection re(fused|set)|TLS handshake|unexpected EOF|server misbehaving|"
+    r"50[0-9] |429 |network is unreachable|proxyconnect",
+    re.IGNORECASE,
+)
+
+
+class ModulesError(CrosscourseError):
+    """Go modules that could not be downloaded."""
+
+
+def name_of(target: Target, source: str) -> str:
+    """The name of the step that downloads a source's modules."""
+    return f"modules:{target.name}:{source}"
+
+
+def steps(project: Project, target: Target) -> Iterator[Step]:
+    """A step for each source with ``modules = "proxy"``."""
+    for source, table in project.manifest.source.items():
+        binaries = [a for a in project.manifest.artifact.values() if isinstance(a, GoBinary) and a.source == source]
+        if table.modules == "proxy" and binaries:
+            yield _step(project, target, source, binaries)
+
+
+def _step(project: Project, target: Target, source: str, binaries: list[GoBinary]) -> Step:
+    folder = project.checkout(source)
+    directories = sorted({binary.directory for binary in binaries})
+
+    def inputs() -> Inputs:
+        wanted = {f"{d}/{name}": _digest(folder / d / name) for d in directories for name in ("go.mod", "go.sum")}
+        packages = {f"{binary.directory} {binary.package}": ",".join(binary.tags) for binary in binaries}
+        return {"modules": wanted, "packages": packages, **target_inputs(target)}
+
+    def work(context: Context) -> None:
+        goroot = program(toolchain.find(project, "go"), toolchain.cache(project)).parent.parent
+        env = golang.environment(goroot, cache=project.cache, home=project.build / "home", target=target)
+        context.note("downloading modules")
+        for binary in binaries:
+            tags = ",".join([*project.manifest.go.tags, *binary.tags])
+            # `go list -deps` downloads what these packages need, and no more than that.
+            command: list[str | Path] = [
+                goroot / "bin" / "go",
+                "list",
+                "-deps",
+                "-tags",
+                tags,
+                "-f",
+                "{{if .DepsErrors}}{{end}}",
+            ]
+            _retrying(context, [*command, binary.package], env, folder / binary.directory, source)
+
+    return Step(
+        name=name_of(target, source),
+        stage="modules",
+        doc=f"Go modules of {source}",
+        build=project.build,
+        needs=("toolchain:go",),
+        after=(f"patch:{source}",),
+        inputs=inputs,
+        work=work,
+        result=lambda: "downloaded",
+        probe=lambda: None if (project.cache / "go-mod").is_dir() else "the module cache is gone",
+    )
+
+
+def _digest(path: Path) -> str:
+    return files.digest(path) if path.is_file() else "none"
+
+
+def _retrying(context: Context, command: list[str | Path], env: dict[str, str], folder: Path, source: str) -> None:
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(
+            lambda error: isinstance(error, process.CommandError) and bool(_NETWORK_WORDS.search(error.tail))
+        ),
+        stop=tenacity.stop_after_attempt(RETRIES),
+        wait=tenacity.wait_exponential(max=30),
+        reraise=True,
+        before_sleep=lambda state: context.note(
+            f"network trouble, trying again ({state.attempt_number} of {RETRIES - 1})"
+        ),
+    )
+    try:
+        retrying(context.run, command, env=env, cwd=folder)
+    except process.CommandError as error:
+        raise ModulesError(
+            f"Go modules of '{source}'",
+            f"could not be downloaded. go says:\n{error.tail}",
+            "Check the network, then run the same command again: what arrived is kept.\n"
+            "GOPROXY can name a proxy that you reach.",
+        ) from None
