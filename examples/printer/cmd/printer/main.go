@@ -1,0 +1,23 @@
+// Command printer prints through a C library.
+package main
+
+/*
+#cgo pkg-config: printer
+#include <stdlib.h>
+#include "print.h"
+*/
+import "C"
+
+import (
+	"fmt"
+	"runtime"
+	"unsafe"
+)
+
+var version = "unknown"
+
+func main() {
+	line := C.CString(fmt.Sprintf("printer %s: Go on %s prints through C", version, runtime.GOARCH))
+	defer C.free(unsafe.Pointer(line))
+	C.print_line(line)
+}

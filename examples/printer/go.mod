@@ -1,0 +1,3 @@
+module crosscourse.example/printer
+
+go 1.22
