@@ -1,0 +1,14 @@
+"""Writes ``releases/schema.json``, with which editors complete and check manifests: ``python -m crosscourse.schema``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from crosscourse import files
+from crosscourse.manifest import schema
+
+PATH = Path(__file__).resolve().parent.parent / "releases" / "schema.json"
+
+if __name__ == "__main__":
+    files.write_text(PATH, json.dumps(schema(), indent=2) + "\n")

@@ -1,0 +1,64 @@
+"""Archives depend on their content alone."""
+
+import gzip
+import os
+import stat
+import tarfile
+from pathlib import Path
+
+from crosscourse.archive import Entry, with_parents, write_tgz
+
+ENTRIES = [
+    Entry(name="top/bin/program", source=b"#!", mode=0o755),
+    Entry(name="top/a", source=b"text"),
+    Entry(name="top/link", link="a"),
+    Entry(name="top/tmp", mode=0o1777),
+]
+
+
+def test_same_bytes_whatever_the_order_umask_and_time(tmp_path: Path) -> None:
+    write_tgz(tmp_path / "one.tgz", ENTRIES, epoch=1000)
+    before = os.umask(0o077)
+    try:
+        write_tgz(tmp_path / "two.tgz", reversed(ENTRIES), epoch=1000)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "one.tgz").read_bytes() == (tmp_path / "two.tgz").read_bytes()
+
+
+def test_members(tmp_path: Path) -> None:
+    write_tgz(tmp_path / "x.tgz", ENTRIES, epoch=1000)
+    with tarfile.open(tmp_path / "x.tgz") as tar:
+        members = {member.name: member for member in tar}
+    assert list(members) == ["top", "top/a", "top/bin", "top/bin/program", "top/link", "top/tmp"]
+    assert {m.mtime for m in members.values()} == {1000}
+    assert {(m.uid, m.gid, m.uname, m.gname) for m in members.values()} == {(0, 0, "", "")}
+    assert members["top/bin/program"].mode == 0o755
+    assert members["top/tmp"].mode == 0o1777
+    assert members["top/link"].linkname == "a"
+    assert members["top"].isdir()
+
+
+def test_gzip_header_has_no_time_and_no_name(tmp_path: Path) -> None:
+    write_tgz(tmp_path / "x.tgz", ENTRIES, epoch=1000)
+    header = (tmp_path / "x.tgz").read_bytes()[:10]
+    assert header[3] == 0  # no name, no comment (RFC 1952, 2.3.1)
+    assert header[4:8] == b"\0\0\0\0"
+    gzip.decompress((tmp_path / "x.tgz").read_bytes())
+
+
+def test_file_content_comes_from_its_path(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(b"content")
+    source.chmod(stat.S_IRUSR)
+    write_tgz(tmp_path / "x.tgz", [Entry(name="f", source=source)], epoch=0)
+    with tarfile.open(tmp_path / "x.tgz") as tar:
+        member = tar.extractfile("f")
+        assert member is not None
+        assert member.read() == b"content"
+        assert tar.getmember("f").mode == 0o644
+
+
+def test_parents_come_before_children() -> None:
+    names = [entry.name for entry in with_parents([Entry(name="a/b/c", source=b""), Entry(name="a.b", source=b"")])]
+    assert names == ["a", "a/b", "a/b/c", "a.b"]
