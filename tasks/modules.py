@@ -65,16 +65,9 @@ def _step(project: Project, target: Target, source: str, binaries: list[GoBinary
         for binary in binaries:
             tags = ",".join([*project.manifest.go.tags, *binary.tags])
             # `go list -deps` downloads what these packages need, and no more than that.
-            command: list[str | Path] = [
-                goroot / "bin" / "go",
-                "list",
-                "-deps",
-                "-tags",
-                tags,
-                "-f",
-                "{{if .DepsErrors}}{{end}}",
-            ]
-            _retrying(context, [*command, binary.package], env, folder / binary.directory, source)
+            command = [goroot / "bin" / "go", "list", "-deps", "-tags", tags, "-f", "{{if .DepsErrors}}{{end}}"]
+            cgo = {"CGO_ENABLED": "1" if binary.cgo else "0"}
+            _retrying(context, [*command, binary.package], env | cgo, folder / binary.directory, source)
 
     return Step(
         name=name_of(target, source),
@@ -109,6 +102,8 @@ def _retrying(context: Context, command: list[str | Path], env: dict[str, str], 
     try:
         retrying(context.run, command, env=env, cwd=folder)
     except process.CommandError as error:
+        if not _NETWORK_WORDS.search(error.tail):
+            raise ModulesError(f"Go packages of '{source}'", f"can't be listed. go says:\n{error.tail}") from None
         raise ModulesError(
             f"Go modules of '{source}'",
             f"could not be downloaded. go says:\n{error.tail}",

@@ -26,8 +26,10 @@ def steps(project: Project, target: str) -> Iterator[Step]:
 
 
 def _elf(project: Project, target: str) -> Step:
-    from tasks import checks, report
+    from tasks import checks, inspect, report, rules
     from toolchains import elf, gobuildinfo
+
+    code = (checks.__file__, inspect.__file__, rules.__file__, elf.__file__, gobuildinfo.__file__)
 
     machine = get_target(target)
     output = project.build / target / "verify" / "elf.json"
@@ -35,7 +37,7 @@ def _elf(project: Project, target: str) -> Step:
 
     def inputs() -> Inputs:
         profile = {key: str(value) for key, value in msgspec.to_builtins(machine.elf).items()}
-        return {"rules": recipe(checks.__file__, elf.__file__, gobuildinfo.__file__), "target": profile}
+        return {"rules": recipe(*code), "target": profile}
 
     def work(context: Context) -> None:
         context.note(f"reading {package.name}")

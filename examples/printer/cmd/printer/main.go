@@ -2,7 +2,7 @@
 package main
 
 /*
-#cgo pkg-config: printer
+#cgo pkg-config: libprinter
 #include <stdlib.h>
 #include "print.h"
 */
