@@ -44,7 +44,8 @@ def module_steps(project: Project, target: str) -> Iterator[Step]:
 
 def source_inputs(project: Project, source: str) -> Inputs:
     """What a source contains now, under a label that names it."""
-    return {f"source {source}": project.fingerprints.get(project.checkout(source))}
+    folder = project.checkout(source)
+    return {f"source {source}": project.fingerprints.get(folder) if folder.is_dir() else "not there yet"}
 
 
 def table_inputs(label: str, table: msgspec.Struct) -> Inputs:

@@ -77,7 +77,7 @@ def build_command(project: Project, artifact: GoBinary, output: Path) -> list[st
     settings = project.manifest.go
     ldflags = [*settings.ldflags, *shlex.split(stamp(project, artifact))]
     if artifact.cgo:
-        external = shlex.join(["-static", *artifact.external_ldflags])
+        external = shlex.join(["-static", "-Wl,-s", *artifact.external_ldflags])
         ldflags += ["-linkmode=external", f"-extldflags={external}"]
     return [
         "go",

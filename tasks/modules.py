@@ -65,7 +65,15 @@ def _step(project: Project, target: Target, source: str, binaries: list[GoBinary
         for binary in binaries:
             tags = ",".join([*project.manifest.go.tags, *binary.tags])
             # `go list -deps` downloads what these packages need, and no more than that.
-            command = [goroot / "bin" / "go", "list", "-deps", "-tags", tags, "-f", "{{if .DepsErrors}}{{end}}"]
+            command: list[str | Path] = [
+                goroot / "bin" / "go",
+                "list",
+                "-deps",
+                "-tags",
+                tags,
+                "-f",
+                "{{if .DepsErrors}}{{end}}",
+            ]
             cgo = {"CGO_ENABLED": "1" if binary.cgo else "0"}
             _retrying(context, [*command, binary.package], env | cgo, folder / binary.directory, source)
 

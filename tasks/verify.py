@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 
@@ -16,6 +19,14 @@ from tasks.compile import recipe
 from toolchains.targets import get_target
 
 
+# What decides the verdict. Named, not imported: reading archives and ELF files is costly to load, and rarely needed.
+_HERE = Path(__file__).resolve().parent
+_CODE = (
+    *(str(_HERE / name) for name in ("checks.py", "inspect.py", "rules.py")),
+    *(str(_HERE.parent / "toolchains" / name) for name in ("elf.py", "gobuildinfo.py")),
+)
+
+
 class VerificationError(CrosscourseError):
     """A distribution that breaks a rule; ``found`` is the table of all violations."""
 
@@ -26,10 +37,6 @@ def steps(project: Project, target: str) -> Iterator[Step]:
 
 
 def _elf(project: Project, target: str) -> Step:
-    from tasks import checks, inspect, report, rules
-    from toolchains import elf, gobuildinfo
-
-    code = (checks.__file__, inspect.__file__, rules.__file__, elf.__file__, gobuildinfo.__file__)
 
     machine = get_target(target)
     output = project.build / target / "verify" / "elf.json"
@@ -37,15 +44,18 @@ def _elf(project: Project, target: str) -> Step:
 
     def inputs() -> Inputs:
         profile = {key: str(value) for key, value in msgspec.to_builtins(machine.elf).items()}
-        return {"rules": recipe(*code), "target": profile}
+        return {"rules": recipe(*_CODE), "target": profile | machine.go_env}
 
     def work(context: Context) -> None:
+        from tasks import checks, report
+
         context.note(f"reading {package.name}")
         result = checks.verify_archive(package, machine)
         files.write_text(output, json.dumps(report.to_json(result), indent=2) + "\n")
         context.say(report.to_text(result))
         if result.violations:
-            raise VerificationError(package.name, report.to_text(result), "Each row says why its rule exists.")
+            width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+            raise VerificationError(package.name, report.to_text(result, width=width))
 
     return Step(
         name=f"verify:{target}:elf",
