@@ -10,6 +10,7 @@ from doit.cmd_base import DoitCmdBase
 
 from crosscourse import graph
 from crosscourse.errors import CrosscourseError
+from crosscourse.reasons import NEVER
 from crosscourse.step import Step, StepCheck
 
 OPTION_ALL = {
@@ -80,16 +81,22 @@ def plan(tasks: Iterable[Any], why: Callable[[Any, StepCheck], list[str]]) -> li
     return list(plans.values())
 
 
+def _listed(names: tuple[str, ...], most: int = 3) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 def describe(plans: list[Planned], *, everything: bool) -> list[str]:
     """The plan in lines of text."""
     width = max((len(planned.step.name) for planned in plans), default=0)
     lines = []
     for planned in plans:
         name = f"{planned.step.name:<{width}}"
-        because = f"{', '.join(planned.because)} would be done" if planned.because else ""
+        because = f"{_listed(planned.because)} would be done" if planned.because else ""
         if planned.reasons:
             lines.append(f"! {name}  {planned.reasons[0]}")
-            more = [*planned.reasons[1:], *([because] if because else [])]
+            never = planned.reasons[0] == NEVER
+            more = [*planned.reasons[1:], *([because] if because and not never else [])]
             lines += [f"  {'':<{width}}  {reason}" for reason in more]
         elif because:
             lines.append(f"? {name}  {because}")

@@ -31,7 +31,8 @@ class Run(DoitRun):  # type: ignore[misc]  # doit has no type hints
 
     doc_purpose = "run tasks: ./doit build, ./doit verify, ./doit build:arm64 (the default command)"
     doc_description = (
-        "Variables: release=NAME (default: concourse-8.2.5), target=NAME, override=SOURCE=FOLDER[,SOURCE=FOLDER].\n"
+        "Variables: release=NAME (default: concourse-8.2.5), target=NAME, override=SOURCE=FOLDER[,SOURCE=FOLDER], "
+        "cache=FOLDER, jobs=NUMBER.\n"
         "`./doit list` names the tasks, `./doit plan` says what would be done and why."
     )
     cmd_options = (*DoitRun.cmd_options, OPTION_TRACEBACK)

@@ -12,6 +12,8 @@ from difflib import get_close_matches
 
 from doit.exceptions import InvalidDodoFile
 
+MAX_LISTED = 16
+
 
 class CrosscourseError(InvalidDodoFile):  # type: ignore[misc]  # doit has no type hints
     """Base of all user errors.
@@ -37,9 +39,10 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """A sentence that names the nearest known name, or all of them: the remedy for an unknown name."""
     names = sorted(known)
     close = get_close_matches(name, names, n=1, cutoff=0.5)
+    listed = f"Known: {', '.join(names)}." if len(names) <= MAX_LISTED else ""
     if close:
-        return f"Did you mean '{close[0]}'? Known: {', '.join(names)}."
-    return f"Known: {', '.join(names)}."
+        return f"Did you mean '{close[0]}'? {listed}".strip()
+    return listed or f"{len(names)} are known; `./doit list --all` names the tasks."
 
 
 class UnknownNameError(CrosscourseError):

@@ -18,7 +18,9 @@ Name: TypeAlias = Annotated[
     str,
     msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9.+-]*$", description="a name of lower-case letters, digits, '.', '+', '-'"),
 ]
-Commit: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{40}$", description="the full SHA-1 of a commit, 40 hexadecimal digits")]
+Commit: TypeAlias = Annotated[
+    str, msgspec.Meta(pattern=r"^[0-9a-f]{40}$", description="the full SHA-1 of a commit, 40 hexadecimal digits")
+]
 RelativePath: TypeAlias = Annotated[
     str,
     msgspec.Meta(

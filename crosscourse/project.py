@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import msgspec.toml
 
 from crosscourse import files
 from crosscourse.errors import UnknownNameError
@@ -94,17 +95,29 @@ class Project:
 
     def doit_config(self) -> dict[str, Any]:
         """doit's settings: parallel threads, our crash-safe records, our reporter; see docs/design.md for why."""
-        jobs = self.settings.jobs or os.cpu_count() or 1
         return {
             "default_tasks": ["build"],
             "backend": "crosscourse",
             "dep_file": str(self.build / "state.sqlite3"),
             "reporter": "crosscourse",
-            # More threads than processors: those that wait for the network or their turn take no processor.
-            "num_process": jobs + 4,
+            # Threads, most of which wait for the network or their turn: who computes is the pool's to say.
+            "num_process": 32,
             "par_type": "thread",
             "verbosity": 2,
         }
+
+
+def _check_sources(root: Path, manifest: Manifest, settings: Settings) -> None:
+    """Sources that the settings name must be of this release, or, in the settings file, at least of another one."""
+    for kind, names in (("override", settings.override), ("omit", settings.omit)):
+        for name in set(names) - set(manifest.source):
+            others = {source for path in known_releases(root).values() for source in _source_names(path)}
+            if name not in others or name in settings.typed:
+                raise UnknownNameError(f"{kind} of source", name, manifest.source)
+
+
+def _source_names(path: Path) -> set[str]:
+    return set(msgspec.toml.decode(path.read_bytes()).get("source", {}))
 
 
 def known_releases(root: Path) -> dict[str, Path]:
@@ -131,10 +144,7 @@ def open_project(root: Path, variables: Mapping[str, str]) -> Project:
     settings = read_settings(root, variables)
     path = find_release(root, settings.release or DEFAULT_RELEASE)
     manifest = load_manifest(path, patches=root / "vendor-patches")
-    for kind, names in (("override", settings.override), ("omit", settings.omit)):
-        for name in names:
-            if name not in manifest.source:
-                raise UnknownNameError(f"{kind} of source", name, manifest.source)
+    _check_sources(root, manifest, settings)
     if settings.target is not None and settings.target not in manifest.release.targets:
         raise UnknownNameError("target", settings.target, manifest.release.targets)
     files.own_folder(root / "build")

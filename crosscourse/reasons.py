@@ -13,13 +13,14 @@ Value: TypeAlias = "str | Mapping[str, str]"
 Inputs: TypeAlias = Mapping[str, Value]
 
 MAX_LISTED = 5
+NEVER = "never done before"
 _DIGEST_LENGTHS = (40, 64)
 
 
 def explain(before: Inputs | None, now: Inputs) -> list[str]:
     """One sentence a difference; empty if there is none. ``before`` is None if it was never done."""
     if before is None:
-        return ["never done before"]
+        return [NEVER]
     return [
         sentence
         for label in sorted({*before, *now})

@@ -129,9 +129,7 @@ class CrosscourseReporter:
         if not task.actions:
             return
         meta = task.meta or {}
-        running = Running(
-            name=task.name, stage=meta.get("stage") or "", log=meta.get("log"), started=time.monotonic()
-        )
+        running = Running(name=task.name, stage=meta.get("stage") or "", log=meta.get("log"), started=time.monotonic())
         with self._lock:
             if self._closed:  # a worker thread that goes on after an interrupt
                 return

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 
@@ -20,42 +21,59 @@ def available_memory() -> int:
 class Pool:
     """``slots`` tasks at once, as long as their memory (MiB) fits; tasks with the same key one after the other.
 
+    Of several that could go, the one that needs most memory goes first: what is big takes long, and must not come last.
     A task that alone needs more than there is still runs, but then alone.
     """
 
     def __init__(self, slots: int | None = None, memory: int | None = None) -> None:
         self.slots = slots or os.cpu_count() or 1
         self.memory = memory or available_memory()
-        self._used_slots = 0
-        self._used_memory = 0
-        self._keys: set[str] = set()
+        self._running: list[_Request] = []
+        self._waiting: list[_Request] = []
         self._changed = threading.Condition()
 
-    def _why_not(self, memory: int, key: str) -> str:
-        if key in self._keys:
-            return f"waiting for its turn with {key}"
-        if self._used_slots >= self.slots:
+    def _why_not(self, request: _Request) -> str:
+        """What keeps a task from running now; empty if nothing does."""
+        if any(other.key == request.key for other in self._running):
+            return f"waiting for its turn with {request.key}"
+        if len(self._running) >= self.slots:
             return "waiting for a processor"
-        if self._used_slots and self._used_memory + memory > self.memory:
-            return f"waiting for {memory} MiB of memory"
+        used = sum(other.memory for other in self._running)
+        if self._running and used + request.memory > self.memory:
+            return f"waiting for {request.memory} MiB of memory"
         return ""
+
+    def _is_next(self, request: _Request) -> str:
+        """Like ``_why_not``, but a bigger task that could run now is let past."""
+        why = self._why_not(request)
+        if not why and any(other.memory > request.memory and not self._why_not(other) for other in self._waiting):
+            return "waiting for a processor"
+        return why
 
     @contextmanager
     def hold(self, memory: int, key: str, note: Callable[[str], None]) -> Iterator[None]:
         """One slot and ``memory`` MiB for the time of the block; ``note`` is told what is being waited for."""
+        request = _Request(memory=memory, key=key)
         with self._changed:
-            while why := self._why_not(memory, key):
+            self._waiting.append(request)
+            while why := self._is_next(request):
                 note(why)
                 self._changed.wait()
-            self._used_slots += 1
-            self._used_memory += memory
-            self._keys.add(key)
+            self._waiting.remove(request)
+            self._running.append(request)
+            self._changed.notify_all()
         note("")
         try:
             yield
         finally:
             with self._changed:
-                self._used_slots -= 1
-                self._used_memory -= memory
-                self._keys.discard(key)
+                self._running.remove(request)
                 self._changed.notify_all()
+
+
+@dataclass(eq=False, frozen=True, kw_only=True)
+class _Request:
+    """One task's wish; compared by identity."""
+
+    memory: int
+    key: str

@@ -1,4 +1,4 @@
-"""Writes ``releases/schema.json``, with which editors complete and check manifests: ``python -m crosscourse.schema``."""
+"""Writes ``releases/schema.json``, with which editors check manifests: ``python -m crosscourse.schema``."""
 
 from __future__ import annotations
 

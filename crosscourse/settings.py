@@ -16,7 +16,7 @@ import msgspec
 from crosscourse.errors import CrosscourseError, ManifestError, UnknownNameError
 
 FILE = "crosscourse.toml"
-VARIABLES = ("release", "target", "override")
+VARIABLES = ("release", "target", "override", "cache", "jobs")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -28,6 +28,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     jobs: Annotated[int, msgspec.Meta(ge=1)] | None = None
     override: dict[str, str] = {}
     omit: dict[str, list[str]] = {}
+    # The sources whose override was typed on the command line; not a key of the file.
+    typed: Annotated[list[str], msgspec.Meta(max_length=0)] = []
 
 
 def read_settings(root: Path, variables: Mapping[str, str]) -> Settings:
@@ -41,7 +43,8 @@ def read_settings(root: Path, variables: Mapping[str, str]) -> Settings:
             raise UnknownNameError("variable", name, VARIABLES)
     settings = _read_file(root)
     override = {name: str((root / Path(path).expanduser()).resolve()) for name, path in settings.override.items()}
-    override |= _parse_override(variables.get("override", ""))
+    typed = _parse_override(variables.get("override", ""))
+    override |= typed
     for name, path in override.items():
         if not Path(path).is_dir():
             raise CrosscourseError(
@@ -51,7 +54,10 @@ def read_settings(root: Path, variables: Mapping[str, str]) -> Settings:
         settings,
         release=variables.get("release", settings.release),
         target=variables.get("target", settings.target),
+        cache=_typed_path(variables["cache"]) if "cache" in variables else settings.cache,
+        jobs=_typed_jobs(variables["jobs"]) if "jobs" in variables else settings.jobs,
         override=override,
+        typed=list(typed),
     )
 
 
@@ -73,9 +79,20 @@ def _read_file(root: Path) -> Settings:
     return msgspec.convert(data, Settings)
 
 
+def _typed_path(text: str) -> str:
+    """A path of the command line, relative to the folder that it was typed in."""
+    here = Path(os.environ.get("CROSSCOURSE_CWD") or Path.cwd())
+    return str((here / Path(text).expanduser()).resolve())
+
+
+def _typed_jobs(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise CrosscourseError(f"jobs={text}", "expected a whole number, 1 or more")
+    return int(text)
+
+
 def _parse_override(text: str) -> dict[str, str]:
     """``name=path[,name=path...]`` of the command line."""
-    here = Path(os.environ.get("CROSSCOURSE_CWD") or Path.cwd())
     pairs: dict[str, str] = {}
     for part in filter(None, text.split(",")):
         name, separator, path = part.partition("=")
@@ -85,5 +102,5 @@ def _parse_override(text: str) -> dict[str, str]:
                 "expected SOURCE=FOLDER",
                 "For example: ./doit override=concourse=../concourse build",
             )
-        pairs[name] = str((here / Path(path).expanduser()).resolve())
+        pairs[name] = _typed_path(path)
     return pairs

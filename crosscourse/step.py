@@ -183,7 +183,9 @@ class StepCheck(UptodateCalculator):  # type: ignore[misc]  # doit has no type h
         for need in self.step.needs:
             inputs[need] = (self.get_val(need, "_values_:") or {}).get("result", "")
         self.step.state.inputs = inputs
-        found = reasons.explain(record.get("inputs"), inputs)
+        if not record:
+            return [reasons.NEVER]
+        found = reasons.explain(record["inputs"], inputs)
         problem = self.step.probe()
         if problem:
             found.append(problem)
@@ -196,8 +198,6 @@ class StepCheck(UptodateCalculator):  # type: ignore[misc]  # doit has no type h
         for path in self.step.outputs:
             name = os.path.relpath(path)
             row = recorded.get(name)
-            if not record:
-                continue  # never done: said already
             if row is None or not path.is_file():
                 found.append(f"{name} is missing")
             elif (now := files.signature(path)) != row[1:]:

@@ -26,12 +26,17 @@ def repository(tmp_path: Path) -> Path:
 
 
 def test_parse_status() -> None:
-    text = "\0".join([
-        "# branch.oid 1234", "# branch.head (detached)",
-        "1 .M N... 100644 100644 100644 aaa bbb with space.txt",
-        "u UU N... 100644 100644 100644 100644 a b c both.txt",
-        "? new\nline.txt", "! ignored.o", "",
-    ])
+    text = "\0".join(
+        [
+            "# branch.oid 1234",
+            "# branch.head (detached)",
+            "1 .M N... 100644 100644 100644 aaa bbb with space.txt",
+            "u UU N... 100644 100644 100644 100644 a b c both.txt",
+            "? new\nline.txt",
+            "! ignored.o",
+            "",
+        ]
+    )
     state = parse_status(text)
     assert state.commit == "1234"
     assert state.changed == ("both.txt", "ignored.o", "new\nline.txt", "with space.txt")

@@ -62,15 +62,23 @@ def test_releases_are_good(path: Path) -> None:
         ('targets = ["armv7"]', "targets = []", "release.targets: expected `array` of length >= 1"),
         ("01234567890123456789012345678901234567", "", "source.a.commit: expected the full SHA-1"),
         ("commit =", "tag =", "source.a.commit: this key is missing"),
-        ('kind = "go-binary"', 'kind = "go-binry"', "artifact.b: kind = 'go-binry' is not known. Did you mean 'go-binary'?"),
+        (
+            'kind = "go-binary"',
+            'kind = "go-binry"',
+            "artifact.b: kind = 'go-binry' is not known. Did you mean 'go-binary'?",
+        ),
         ('kind = "go-binary"', "", "artifact.b: the key 'kind' is missing"),
         ('source = "a"', 'source = "aa"', "artifact.b.source: there is no source 'aa'. Did you mean 'a'?"),
         ('path = "bin/b"', "", "none has a path"),
-        ('path = "bin/b"', 'path = "bin/b"\nldflags = ["-X {vershun}"]', "nothing fills in '{vershun}'. Did you mean 'version'?"),
+        (
+            'path = "bin/b"',
+            'path = "bin/b"\nldflags = ["-X {vershun}"]',
+            "nothing fills in '{vershun}'. Did you mean 'version'?",
+        ),
         ('path = "bin/b"', 'path = "bin/b"\nlibraries = ["c"]', "artifact.b.libraries: 'c' is not a static-library"),
         ('path = "bin/b"', 'path = "bin/b"\ncgo = true', "needs a C compiler"),
         ('go = "1"', "", "[toolchain] names no version of go"),
-        ("[artifact.b]", '[source.a.patches]\n[artifact.b]', "source.a.patches: expected `array`, got `object`"),
+        ("[artifact.b]", "[source.a.patches]\n[artifact.b]", "source.a.patches: expected `array`, got `object`"),
     ],
 )
 def test_one_problem(tmp_path: Path, old: str, new: str, expected: str) -> None:
@@ -79,7 +87,7 @@ def test_one_problem(tmp_path: Path, old: str, new: str, expected: str) -> None:
 
 
 def test_all_problems_at_once(tmp_path: Path) -> None:
-    text = GOOD.replace('version = "1"', "version = 1").replace('package = "./b"', "cgo = 3").replace('url = ', "ur = ")
+    text = GOOD.replace('version = "1"', "version = 1").replace('package = "./b"', "cgo = 3").replace("url = ", "ur = ")
     found = problems(tmp_path, text)
     assert len(found) == 5, found
 

@@ -21,8 +21,11 @@ COMMIT_A, COMMIT_B = "a" * 40, "b" * 40
         ({"s": {"commit": COMMIT_A}}, {"s": {"commit": COMMIT_A, "f.go (edited)": "1"}}, ["s: f.go (edited) is new"]),
         ({"s": {"f.go (edited)": "1"}}, {"s": {}}, ["s: f.go (edited) is as it was"]),
         ({"s": {"f": "1"}}, {"s": {}}, ["s: f is gone"]),
-        ({"s": {}}, {"s": {f"f{n}": "1" for n in range(7)}},
-         ["s: f0 is new, f1 is new, f2 is new, f3 is new, f4 is new, and 2 more"]),
+        (
+            {"s": {}},
+            {"s": {f"f{n}": "1" for n in range(7)}},
+            ["s: f0 is new, f1 is new, f2 is new, f3 is new, f4 is new, and 2 more"],
+        ),
         ({"s": "x" * 200}, {"s": "y"}, ["s changed"]),
         ({"b": "1", "a": "1"}, {"b": "2", "a": "2"}, ["a changed from 1 to 2", "b changed from 1 to 2"]),
     ],

@@ -248,9 +248,7 @@ def test_an_interrupted_run_says_how_far_it_came(config: dict[str, Any]) -> None
     ]
     with pytest.raises(SystemExit):
         doit(tasks, out=stream, **config)
-    assert stream.getvalue().endswith(
-        "\nInterrupted: 1 of 3 tasks done; run the same command again to go on.\n"
-    )
+    assert stream.getvalue().endswith("\nInterrupted: 1 of 3 tasks done; run the same command again to go on.\n")
 
 
 def test_a_run_within_an_error_handler_is_not_taken_for_interrupted() -> None:
@@ -450,7 +448,11 @@ class Terminal:
             env.pop(name, None)
         self.process = subprocess.Popen(
             [sys.executable, script],
-            stdin=side, stdout=side, stderr=side, env=env, start_new_session=True,
+            stdin=side,
+            stdout=side,
+            stderr=side,
+            env=env,
+            start_new_session=True,
         )
         os.close(side)
         self.text = ""
