@@ -73,7 +73,7 @@ def program_step(project: Project, target: Target, name: str, artifact: CProgram
             ]
             folders = [f"-L{folder / 'lib'}" for folder in prefixes]
             built = context.scratch / name
-            builder.run("cc", "-static", "-s", "-o", built, *objects, *folders, *linked, *artifact.ldflags)
+            builder.run("cc", *zig.CFLAGS, "-static", "-s", "-o", built, *objects, *folders, *linked, *artifact.ldflags)
         with files.replacing(output, mode=0o755) as partial:
             built.replace(partial)
 

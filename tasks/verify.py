@@ -18,7 +18,6 @@ from crosscourse.step import Context, Step
 from tasks.compile import recipe
 from toolchains.targets import get_target
 
-
 # What decides the verdict. Named, not imported: reading archives and ELF files is costly to load, and rarely needed.
 _HERE = Path(__file__).resolve().parent
 _CODE = (

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from toolchains.targets import Target
 
-# -g0: debug information would carry paths; zig cc turns on UBSan unless told otherwise.
+# -g0: debug information would carry paths; zig cc turns on UBSan unless told otherwise. Linking uses them too: zig
+# makes its C library when it is first linked, once for each optimisation mode, and without -O2 a slow one.
 CFLAGS = ("-O2", "-g0", "-fno-sanitize=undefined")
 
 

@@ -87,7 +87,8 @@ def test_one_problem(tmp_path: Path, old: str, new: str, expected: str) -> None:
 
 
 def test_all_problems_at_once(tmp_path: Path) -> None:
-    text = GOOD.replace('version = "1"', "version = 1").replace('package = "./b"', "cgo = 3").replace("url = ", "ur = ")
+    text = GOOD.replace('version = "1"', "version = 1")
+    text = text.replace('package = "./b"', "cgo = 3").replace("url = ", "ur = ")
     found = problems(tmp_path, text)
     assert len(found) == 5, found
 
@@ -97,7 +98,8 @@ def test_missing_patch_names_the_nearest(tmp_path: Path) -> None:
     (tmp_path / "a" / "fix-it.patch").write_text("")
     found = problems(tmp_path, GOOD.replace("[artifact.b]", 'patches = ["a/fixit.patch"]\n[artifact.b]'))
     assert found == [
-        "source.a.patches[0]: there is no vendor-patches/a/fixit.patch. Did you mean 'a/fix-it.patch'? Known: a/fix-it.patch."
+        "source.a.patches[0]: there is no vendor-patches/a/fixit.patch. Did you mean "
+        "'a/fix-it.patch'? Known: a/fix-it.patch."
     ]
 
 

@@ -1,0 +1,1 @@
+"""Ratios against a baseline, measured in one run; nothing here is a test."""
