@@ -159,5 +159,5 @@ def test_doits_own_commands_work(built: Workspace) -> None:
     assert "compile:armv7:printer" in built.doit("list", "--all", "release=printer").out
     assert "up-to-date" in built.doit("info", "release=printer", "compile:armv7:printer").out
     assert "plan" in built.doit("help").out
-    built.doit("forget", "release=printer")
+    built.doit("forget", "--all", "release=printer")
     assert built.build("build").done

@@ -67,11 +67,11 @@ def change_stamp(workspace: Workspace) -> None:
 
 
 def change_shared_flag(workspace: Workspace) -> None:
-    workspace.edit("releases/printer.toml", '"-s", "-w"', '"-s"')
+    workspace.edit("releases/printer.toml", '"-s", "-w"', '"-w"')
 
 
 def change_c_flag(workspace: Workspace) -> None:
-    workspace.edit("releases/printer.toml", 'library = "printer"', 'library = "printer"\ncflags = ["-fno-inline"]')
+    workspace.edit("releases/printer.toml", 'library = "printer"', 'library = "printer"\ncflags = ["-DUNUSED"]')
 
 
 def change_place(workspace: Workspace) -> None:
@@ -115,10 +115,10 @@ def nothing(workspace: Workspace) -> None:
         # The programs come out as they were, so nothing after them is done.
         (edit_comment, ALL_COMPILED),
         (add_file, ALL_COMPILED | AFTER),
-        (rename_file, ALL_COMPILED),
+        (rename_file, ALL_COMPILED | AFTER),  # programs name their files
         (change_patch, {"patch:printer"} | ALL_COMPILED | AFTER),
         (change_example, {"source:printer", "patch:printer"} | ALL_COMPILED),
-        (change_artifact_flag, {"modules:armv7:printer", "compile:armv7:goprinter"}),
+        (change_artifact_flag, {"modules:armv7:printer", "compile:armv7:goprinter"} | AFTER),
         (change_stamp, set()),
         (change_shared_flag, GO_PROGRAMS | AFTER),
         (change_c_flag, {"compile:armv7:libprinter"}),
