@@ -68,7 +68,16 @@ class Clean(DoitCmdBase):  # type: ignore[misc]  # doit has no type hints
                     failed = True
                     self.outstream.write(f"kept: {error}\n")
             self.dep_manager.close()
+            if all and not failed:
+                for line in self._rest(Path(self.dep_manager.name).parent, dry_run=dryrun):
+                    self.outstream.write(line + "\n")
         return 1 if failed else 0
+
+    def _rest(self, build: Path, *, dry_run: bool) -> Iterator[str]:
+        """Records, logs and scratch of the release: its whole build folder."""
+        if not dry_run:
+            files.remove_owned(build)
+        yield f"{'would remove' if dry_run else 'removed'} {os.path.relpath(build)}"
 
 
 # The group tasks whose results `clean` removes when no task is named.

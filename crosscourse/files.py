@@ -34,12 +34,13 @@ def digest_text(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def signature(path: Path) -> list[int]:
+def signature(path: Path, *, link: bool = False) -> list[int]:
     """What the kernel says of a file that changes whenever its content does: size, mtime, ctime (ns), inode.
 
     ctime can't be set back by a program, so that a byte changed with its mtime restored is noticed too.
+    ``link``: of a symbolic link itself.
     """
-    info = path.stat()
+    info = path.lstat() if link else path.stat()
     return [info.st_size, info.st_mtime_ns, info.st_ctime_ns, info.st_ino]
 
 

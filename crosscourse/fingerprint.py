@@ -32,7 +32,7 @@ class Checkout:
     changed: tuple[str, ...]
 
 
-def read_status(folder: Path, *, ignored: bool = False) -> Checkout:
+def read_status(folder: Path, *, ignored: bool) -> Checkout:
     """Ask git about a checkout. ``ignored``: list ignored files too. Raises CrosscourseError where git can't tell."""
     command = ["git", *STATUS, *(["--ignored=traditional"] if ignored else [])]
     env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_DIR")}
@@ -76,7 +76,7 @@ def fingerprint(folder: Path) -> dict[str, str]:
     """
     if not (folder / ".git").exists():
         return {str(path.relative_to(folder)): _content(path) for path in sorted(walk(folder))}
-    checkout = read_status(folder)
+    checkout = read_status(folder, ignored=True)  # what git ignores, a compiler may still read
     edited = {f"{name}{EDIT_MARK}": _content(folder / name) for name in checkout.changed}
     return {"commit": checkout.commit, **edited}
 
@@ -94,8 +94,11 @@ def _content(path: Path) -> str:
         return "removed"
     if stat.S_ISLNK(info.st_mode):
         return f"link to {path.readlink()}"
-    if stat.S_ISDIR(info.st_mode):  # git lists an embedded repository as one entry
-        return files.digest_text("".join(f"{p.relative_to(path)}={_content(p)}\n" for p in sorted(walk(path))))
+    if stat.S_ISDIR(info.st_mode):
+        # A folder that git lists as one entry: ignored (node_modules), or a repository itself. By times, not content.
+        return files.digest_text(
+            "".join(f"{p.relative_to(path)} {files.signature(p, link=True)}\n" for p in sorted(walk(path)))
+        )
     return files.digest(path) + ("+x" if info.st_mode & stat.S_IXUSR else "")
 
 

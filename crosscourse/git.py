@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -70,7 +71,8 @@ def git(
 
     Raises GitMissingError, DiskFullError or CommandError.
     """
-    settings = [word for setting in config for word in ("-c", setting)]
+    # A person's own hooks (by init.templateDir, core.hooksPath) are not for checkouts made here.
+    settings = [word for setting in (f"core.hooksPath={os.devnull}", *config) for word in ("-c", setting)]
     try:
         return process.run(["git", *settings, *words], log=log, env=env or environment(), cwd=folder)
     except process.CommandError as error:

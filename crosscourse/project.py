@@ -147,5 +147,6 @@ def open_project(root: Path, variables: Mapping[str, str]) -> Project:
     _check_sources(root, manifest, settings)
     if settings.target is not None and settings.target not in manifest.release.targets:
         raise UnknownNameError("target", settings.target, manifest.release.targets)
-    files.own_folder(root / "build")
-    return Project(root=root, release=path.stem, manifest=manifest, settings=settings)
+    project = Project(root=root, release=path.stem, manifest=manifest, settings=settings)
+    files.own_folder(files.own_folder(root / "build") / project.release)
+    return project

@@ -69,6 +69,21 @@ def test_every_kind_of_edit_changes_it_and_reverting_restores_it(repository: Pat
     assert fingerprint(repository) == seen[0]
 
 
+def test_ignored_files_count_too(repository: Path) -> None:
+    (repository / ".gitignore").write_text("*.gen\nmodules/\n")
+    seen = [fingerprint(repository)]
+    (repository / "x.gen").write_text("1")
+    seen.append(fingerprint(repository))
+    (repository / "x.gen").write_text("2")
+    seen.append(fingerprint(repository))
+    (repository / "modules").mkdir()
+    (repository / "modules" / "m").write_text("1")
+    seen.append(fingerprint(repository))
+    (repository / "modules" / "m").write_text("22")
+    seen.append(fingerprint(repository))
+    assert len({str(one) for one in seen}) == len(seen)
+
+
 def test_touching_changes_nothing(repository: Path) -> None:
     before = fingerprint(repository)
     os.utime(repository / "a.txt", (1, 1))
