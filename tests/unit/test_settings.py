@@ -1,0 +1,58 @@
+"""A person's settings: the file, and what the command line says over it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from crosscourse.errors import CrosscourseError, ManifestError, UnknownNameError
+from crosscourse.settings import Settings, read_settings
+
+
+def test_nothing_said(tmp_path: Path) -> None:
+    assert read_settings(tmp_path, {}) == Settings()
+
+
+def test_the_command_line_overrules_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "typed").mkdir()
+    (tmp_path / "crosscourse.toml").write_text(
+        'release = "a"\ntarget = "b"\njobs = 2\n[override]\nx = "own"\ny = "own"\n[omit]\nz = ["/big"]\n'
+    )
+    monkeypatch.setenv("CROSSCOURSE_CWD", str(tmp_path))
+    settings = read_settings(tmp_path, {"release": "c", "override": "x=typed", "jobs": "3", "cache": "here"})
+    assert (settings.release, settings.target, settings.jobs) == ("c", "b", 3)
+    assert settings.override == {"x": str(tmp_path / "typed"), "y": str(tmp_path / "own")}
+    assert settings.typed == ["x"]
+    assert settings.omit == {"z": ["/big"]}
+    assert settings.cache == str(tmp_path / "here")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("releas = 'x'", "releas: unknown key. Did you mean 'release'?"),
+        ("jobs = 0", "jobs: expected `int` >= 1"),
+        ("[omit]\nx = 'y'", "omit.x: expected `array`, got `str`"),
+        ("release =", "not valid TOML"),
+    ],
+)
+def test_malformed_file(tmp_path: Path, text: str, expected: str) -> None:
+    (tmp_path / "crosscourse.toml").write_text(text)
+    with pytest.raises(ManifestError) as caught:
+        read_settings(tmp_path, {})
+    assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "variables", [{"jobs": "0"}, {"jobs": "many"}, {"override": "x"}, {"override": "x="}, {"override": "x=/no/such"}]
+)
+def test_bad_variables(tmp_path: Path, variables: dict[str, str]) -> None:
+    with pytest.raises(CrosscourseError):
+        read_settings(tmp_path, variables)
+
+
+def test_unknown_variable(tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'release'"):
+        read_settings(tmp_path, {"relaese": "x"})
