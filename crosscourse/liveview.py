@@ -17,7 +17,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from crosscourse.progress import Line, Running, Snapshot, current, duration, last_line
+from crosscourse.progress import Line, Running, Snapshot, at_work_since, current, duration, last_line, split_waiting
 
 REFRESH_PER_SECOND = 4
 _BAR_WIDTH = 30
@@ -90,9 +90,12 @@ def frame(state: Snapshot, *, now: float, width: int, height: int, ascii_only: b
     """
     indent = 2 * len(str(state.total)) + 4
     room = max(1, height - 2)
-    rows = [_row(task, state, now=now, width=width, indent=indent) for task in state.running[:room]]
-    if len(state.running) > room:
-        rows[-1] = Text(" " * indent + f"and {len(state.running) - room + 1} more", style="dim")
+    working, waiting = split_waiting(state.running)
+    rows = [_row(task, state, now=now, width=width, indent=indent) for task in working[:room]]
+    if len(working) > room:
+        rows[-1] = Text(" " * indent + f"and {len(working) - room + 1} more", style="dim")
+    elif waiting and len(rows) < room:
+        rows.append(Text(" " * indent + f"and {len(waiting)} waiting", style="dim"))
     rows.append(_bar(state, now=now, indent=indent, ascii_only=ascii_only))
     for row in rows:
         if ascii_only:
@@ -116,7 +119,7 @@ def _row(task: Running, state: Snapshot, *, now: float, width: int, indent: int)
         row.append(label, "cyan").append(task.name)
         used = len(label) + len(task.name)
     row.append(" " * (state.name_width - used))
-    row.append(f" {duration(now - task.started):>{_TIME_WIDTH}}  ", "dim")
+    row.append(f" {duration(now - at_work_since(task)):>{_TIME_WIDTH}}  ", "dim")
     said = current(task.name)
     if said is not None:
         row.append(" ".join(said.split()), "yellow")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,11 @@ Outcome = Literal["run", "failed", "ignored", "up to date", "not run"]
 
 _lock = threading.Lock()
 _notes: dict[str, str] = {}
+# Since when a task that had to wait is at work, on the monotonic clock (s).
+_resumed: dict[str, float] = {}
+
+# How the note of a task opens that takes no processor: others are shown before it.
+WAITING = "waiting"
 
 # Compiled at their first use (and kept by re): a no-op run has no use for them.
 _ESCAPE = (
@@ -60,7 +66,20 @@ class Snapshot:
 def note(task_name: str, text: str) -> None:
     """Say in a few words what a task is doing ("waiting for memory: 1200 MB"); replaces what it said before."""
     with _lock:
+        if is_waiting(_notes.get(task_name)) and not is_waiting(text):
+            _resumed[task_name] = time.monotonic()
         _notes[task_name] = text
+
+
+def is_waiting(said: str | None) -> bool:
+    """Whether a note says that its task only waits."""
+    return bool(said) and str(said).startswith(WAITING)
+
+
+def at_work_since(task: Running) -> float:
+    """When a task began what it does, on the monotonic clock (s): after its wait, if it had to wait."""
+    with _lock:
+        return max(task.started, _resumed.get(task.name, 0.0))
 
 
 def clear(task_name: str) -> None:
@@ -72,7 +91,7 @@ def clear(task_name: str) -> None:
 def current(task_name: str) -> str | None:
     """A task's note, or None."""
     with _lock:
-        return _notes.get(task_name)
+        return _notes.get(task_name) or None
 
 
 def duration(seconds: float) -> str:
@@ -89,11 +108,20 @@ def duration(seconds: float) -> str:
 
 def still_running(state: Snapshot, now: float) -> Line:
     """A sign of life at time ``now`` (s, monotonic): who has been at work for how long, on what."""
+    working, waiting = split_waiting(state.running)
     tasks = []
-    for task in state.running:
+    for task in working:
         said = current(task.name)
-        tasks.append(f"{task.name} ({duration(now - task.started)}{f', {said}' if said else ''})")
+        tasks.append(f"{task.name} ({duration(now - at_work_since(task))}{f', {said}' if said else ''})")
+    if waiting:
+        tasks.append(f"{len(waiting)} waiting")
     return ((f"[{state.done:>{len(str(state.total))}}/{state.total}] still at work: {', '.join(tasks)}", "dim"),)
+
+
+def split_waiting(running: Sequence[Running]) -> tuple[list[Running], list[Running]]:
+    """The tasks that work, and those that wait for a processor, for memory or for another task."""
+    waiting = [task for task in running if is_waiting(current(task.name))]
+    return [task for task in running if task not in waiting], waiting
 
 
 def plural(count: int) -> str:

@@ -233,7 +233,7 @@ class CrosscourseReporter:
             return f"[{len(self._settled):>{len(str(total))}}/{total}]", self._running.pop(name, None)
 
     def _task_line(self, name: str, count: str, running: Running | None, *, failed: bool = False) -> Line:
-        took = duration(time.monotonic() - running.started) if running else "-"
+        took = duration(time.monotonic() - progress.at_work_since(running)) if running else "-"
         line: Line = ((f"{count} ", "dim"), (f"{name:<{self._name_width}}", "red" if failed else ""))
         line += ((f" {took:>{_TIME_WIDTH}}", "dim"),)
         return (*line, ("  FAILED", "bold red")) if failed else line

@@ -26,7 +26,8 @@ class Pool:
     """
 
     def __init__(self, slots: int | None = None, memory: int | None = None) -> None:
-        self.slots = slots or os.cpu_count() or 1
+        # One more than there are processors: linkers and pauses leave one idle now and then.
+        self.slots = slots or (os.cpu_count() or 1) + 1
         self.memory = memory or available_memory()
         self._running: list[_Request] = []
         self._waiting: list[_Request] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -149,3 +150,24 @@ def test_a_sign_of_life_names_who_is_at_work_and_on_what() -> None:
     progress.clear("b")
     assert not rest
     assert text == "[ 7/23] still at work: a (1 min 35 s), b (5.0 s, linking)"
+
+
+def test_a_sign_of_life_only_counts_who_waits() -> None:
+    tasks = tuple(Running(name=name, stage="", log=None, started=0) for name in ("a", "w1", "w2"))
+    state = Snapshot(done=7, failed=0, total=23, started=0, name_width=1, running=tasks)
+    for name in ("w1", "w2"):
+        progress.note(name, "waiting for a processor")
+    (text, _style), *_rest = progress.still_running(state, 5)
+    assert text == "[ 7/23] still at work: a (5.0 s), 2 waiting"
+    for name in ("w1", "w2"):
+        progress.clear(name)
+
+
+def test_time_at_work_leaves_out_the_wait() -> None:
+    waited = Running(name="waited", stage="", log=None, started=1)
+    assert progress.at_work_since(waited) == 1
+    progress.note("waited", "waiting for a processor")
+    before = time.monotonic()
+    progress.note("waited", "compiling")
+    assert before <= progress.at_work_since(waited) <= time.monotonic()
+    progress.clear("waited")

@@ -412,7 +412,7 @@ def talk(task):
     with open(task.meta["log"], "w") as log:
         log.write("\\x1b[31mlinking \\x1b[0mthe worker\\n")
     if task.name == "compile:waits":
-        progress.note(task.name, "waiting for memory: 1200 MB")
+        progress.note(task.name, "asking for memory: 1200 MB")
     if task.name == "compile:prints":
         print("printed by a task")
     time.sleep(SLEEP)
@@ -513,7 +513,7 @@ def test_live_each_running_task_has_a_row_and_each_finished_one_a_line(terminal:
     moving, _restored, after = text.rpartition(SHOW_CURSOR)
     assert HIDE_CURSOR in moving
     assert re.search(rf"> compile:builds +{TIME}  linking the worker", moving)
-    assert re.search(rf"> compile:waits +{TIME}  waiting for memory: 1200 MB", moving)
+    assert re.search(rf"> compile:waits +{TIME}  asking for memory: 1200 MB", moving)
     assert re.search(r"─  0/3  ", moving)
     assert "\x1b[31mlinking" not in screen.text
     assert "\x1b[2Kprinted by a task\r\n" in moving  # on a line of its own, not amid the moving part
@@ -544,7 +544,7 @@ def test_live_a_failure_stays_on_the_screen(terminal: Callable[..., Terminal]) -
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_live_an_interrupt_gives_the_terminal_back(terminal: Callable[..., Terminal], number: int) -> None:
     screen = terminal(30.0)
-    screen.read_until("waiting for memory")
+    screen.read_until("asking for memory")
     screen.process.send_signal(number)
     screen.read_all()
     before, restored, after = uncoloured(screen.text).rpartition(SHOW_CURSOR)
