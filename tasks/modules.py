@@ -10,17 +10,15 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import tenacity
-
 from crosscourse import files, process
 from crosscourse.errors import CrosscourseError
 from crosscourse.manifest import GoBinary
 from crosscourse.project import Project
 from crosscourse.reasons import Inputs
+from crosscourse.retry import retrying
 from crosscourse.step import Context, Step
 from tasks import toolchain
 from tasks.compile import target_inputs
-from tasks.sources import RETRIES
 from toolchains import golang
 from toolchains.targets import Target
 from toolchains.tools import program
@@ -96,19 +94,12 @@ def _digest(path: Path) -> str:
 
 
 def _retrying(context: Context, command: list[str | Path], env: dict[str, str], folder: Path, source: str) -> None:
-    retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception(
-            lambda error: isinstance(error, process.CommandError) and bool(_NETWORK_WORDS.search(error.tail))
-        ),
-        stop=tenacity.stop_after_attempt(RETRIES),
-        wait=tenacity.wait_exponential(max=30),
-        reraise=True,
-        before_sleep=lambda state: context.note(
-            f"network trouble, trying again ({state.attempt_number} of {RETRIES - 1})"
-        ),
-    )
     try:
-        retrying(context.run, command, env=env, cwd=folder)
+        retrying(
+            lambda: context.run(command, env=env, cwd=folder),
+            trouble=lambda error: bool(_NETWORK_WORDS.search(error.tail)),
+            note=context.note,
+        )
     except process.CommandError as error:
         if not _NETWORK_WORDS.search(error.tail):
             raise ModulesError(f"Go packages of '{source}'", f"can't be listed. go says:\n{error.tail}") from None

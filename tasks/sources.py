@@ -11,7 +11,7 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from crosscourse import files, fingerprint, process
@@ -19,9 +19,8 @@ from crosscourse.errors import CrosscourseError
 from crosscourse.git import UpstreamUnreachableError, commit_environment, git, is_network_trouble
 from crosscourse.project import Project
 from crosscourse.reasons import Inputs
+from crosscourse.retry import retrying
 from crosscourse.step import Context, Step
-
-RETRIES = int(os.environ.get("CROSSCOURSE_RETRIES", "4"))
 
 
 class TagMovedError(CrosscourseError):
@@ -242,23 +241,8 @@ def check_tag(name: str, tag: str, commit: str, listing: str) -> None:
         raise TagMovedError(name, tag, commit, found)
 
 
-def _retrying(context: Context, action: object) -> str:
-    """Call git again after network trouble, with growing pauses: 1, 2, 4 s."""
-    import tenacity
-
-    def before_sleep(state: tenacity.RetryCallState) -> None:
-        context.note(f"network trouble, trying again ({state.attempt_number} of {RETRIES - 1})")
-
-    retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception(
-            lambda error: isinstance(error, process.CommandError) and is_network_trouble(error)
-        ),
-        stop=tenacity.stop_after_attempt(RETRIES),
-        wait=tenacity.wait_exponential(max=30),
-        reraise=True,
-        before_sleep=before_sleep,
-    )
-    return str(retrying(action))  # type: ignore[arg-type]
+def _retrying(context: Context, action: Callable[[], str]) -> str:
+    return retrying(action, trouble=is_network_trouble, note=context.note)
 
 
 def _finish(work: Path, revision: str, store: Path, context: Context) -> None:
