@@ -73,7 +73,7 @@ def program_step(project: Project, target: Target, name: str, artifact: CProgram
             ]
             folders = [f"-L{folder / 'lib'}" for folder in prefixes]
             built = context.scratch / name
-            builder.run("cc", *zig.CFLAGS, "-static", "-s", "-o", built, *objects, *folders, *linked, *artifact.ldflags)
+            builder.run("cc", "-static", "-o", built, *objects, *folders, *linked, *artifact.ldflags)
         with files.replacing(output, mode=0o755) as partial:
             built.replace(partial)
 
@@ -185,7 +185,6 @@ class _Builder:
     def compile(self, sources: Sequence[str], flags: Sequence[str]) -> list[Path]:
         """Compile each C file to an object; returns the objects in the same order."""
         common = [
-            *zig.CFLAGS,
             f"-ffile-prefix-map={self.generated}=generated",
             f"-ffile-prefix-map={self.source}=.",
             f"-I{self.generated}",

@@ -77,7 +77,7 @@ def build_command(project: Project, artifact: GoBinary, output: Path) -> list[st
     settings = project.manifest.go
     ldflags = [*settings.ldflags, *shlex.split(stamp(project, artifact))]
     if artifact.cgo:
-        external = shlex.join(["-static", "-Wl,-s", *artifact.external_ldflags])
+        external = shlex.join(["-static", *artifact.external_ldflags])
         ldflags += ["-linkmode=external", f"-extldflags={external}"]
     return [
         "go",
@@ -109,8 +109,9 @@ def build_environment(project: Project, target: Target, artifact: GoBinary) -> d
     compiler = program(toolchain.find(project, "zig"), cache)
     prefixes = [compile_c.prefix(project, target, library) for library in artifact.libraries]
     more = {
-        "CGO_CFLAGS": shlex.join([*zig.CFLAGS, *artifact.cflags]),
-        "CGO_LDFLAGS": "",
+        # Not empty: Go would put its own -O2 -g in place of nothing.
+        "CGO_CFLAGS": shlex.join([*zig.FLAGS, *artifact.cflags]),
+        "CGO_LDFLAGS": shlex.join(zig.FLAGS),
         "PKG_CONFIG_LIBDIR": os.pathsep.join(str(prefix / "lib" / "pkgconfig") for prefix in prefixes),
         **zig.environment(project.cache),
     }

@@ -6,14 +6,15 @@ from pathlib import Path
 
 from toolchains.targets import Target
 
-# -g0: debug information would carry paths; zig cc turns on UBSan unless told otherwise. Linking uses them too: zig
-# makes its C library when it is first linked, once for each optimisation mode, and without -O2 a slow one.
-CFLAGS = ("-O2", "-g0", "-fno-sanitize=undefined")
+# -g0: debug information would carry paths; zig cc turns on UBSan unless told otherwise. The same for every call,
+# compiling or linking, from C or from Go: zig makes its C library when it is first linked (a minute and more),
+# once for each combination of optimisation, stripping and position independence.
+FLAGS = ("-O2", "-g0", "-s", "-fPIC", "-fno-sanitize=undefined")
 
 
 def compiler(zig: Path, target: Target) -> list[str | Path]:
-    """The C compiler's command for a target."""
-    return [zig, "cc", "-target", target.zig.target, f"-mcpu={target.zig.cpu}"]
+    """The C compiler's command for a target, with the flags that all its calls share."""
+    return [zig, "cc", "-target", target.zig.target, f"-mcpu={target.zig.cpu}", *FLAGS]
 
 
 def environment(cache: Path) -> dict[str, str]:
