@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 
 from crosscourse import files
+from crosscourse.fingerprint import walk
 from crosscourse.manifest import GoBinary
 from crosscourse.project import Project
 from crosscourse.reasons import Inputs
@@ -66,6 +67,16 @@ def _pkgconf(project: Project) -> list[str]:
     return ["toolchain:pkgconf"] if "pkgconf" in project.manifest.toolchain else []
 
 
+def _library_mark(prefixes: list[Path]) -> list[str]:
+    """A macro that nobody reads. Go's build cache does not look into C libraries and their headers: with their digest
+    among the flags, what was compiled against other ones is not taken for this.
+    """
+    found = [path for prefix in prefixes for path in sorted(walk(prefix)) if path.suffix in (".a", ".h")]
+    if not found:
+        return []
+    return [f"-DCROSSCOURSE_LIBRARIES={files.digest_text(''.join(map(files.digest, found)))[:16]}"]
+
+
 def stamp(project: Project, artifact: GoBinary) -> str:
     """The artifact's own linker flags, filled in: versions and commits."""
     values = placeholders(project, artifact)
@@ -110,7 +121,7 @@ def build_environment(project: Project, target: Target, artifact: GoBinary) -> d
     prefixes = [compile_c.prefix(project, target, library) for library in artifact.libraries]
     more = {
         # Not empty: Go would put its own -O2 -g in place of nothing.
-        "CGO_CFLAGS": shlex.join([*zig.FLAGS, *artifact.cflags]),
+        "CGO_CFLAGS": shlex.join([*zig.FLAGS, *artifact.cflags, *_library_mark(prefixes)]),
         "CGO_LDFLAGS": shlex.join(zig.FLAGS),
         "PKG_CONFIG_LIBDIR": os.pathsep.join(str(prefix / "lib" / "pkgconfig") for prefix in prefixes),
         **zig.environment(project.cache),

@@ -65,7 +65,7 @@ def test_programs_run_and_print(built: Workspace) -> None:
         name: subprocess.run([built.program(name, host)], check=True, capture_output=True, text=True).stdout
         for name in ("printer", "goprinter", "cprinter")
     }
-    assert printed["printer"] == f"printer 1.0: Go on {host} prints through C\n"
+    assert printed["printer"] == f"printer 1.0: Go on {host} prints through C library 1.0\n"
     assert printed["goprinter"] == f"goprinter 1.0: Go on {host}, patched\n"
     assert printed["cprinter"] == "cprinter 1.0: C alone\n"
     assert subprocess.run([built.program("cprinter", host), "concourse", "hello"], check=False).returncode == 0
@@ -79,6 +79,16 @@ def test_programs_start_under_emulation(built: Workspace, name: str) -> None:
         pytest.skip("qemu-arm is not installed (qemu-user, or qemu-user-static)")
     done = subprocess.run([emulator, built.program(name)], check=True, capture_output=True, text=True)
     assert done.stdout.startswith(name)
+
+
+def test_a_changed_header_reaches_go_programs(built: Workspace) -> None:
+    """Go's build cache knows nothing of headers that come through pkg-config."""
+    host = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
+    built.doit("release=printer", f"build:{host}")
+    built.edit("releases/printer.toml", '"@VERSION@" = "1.0"', '"@VERSION@" = "2.0"')
+    built.doit("release=printer", f"build:{host}")
+    printed = subprocess.run([built.program("printer", host)], check=True, capture_output=True, text=True).stdout
+    assert printed == f"printer 1.0: Go on {host} prints through C library 2.0\n"
 
 
 def test_same_bytes_whatever_the_folder_umask_zone_and_locale(built: Workspace, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import (
 var version = "unknown"
 
 func main() {
-	line := C.CString(fmt.Sprintf("printer %s: Go on %s prints through C", version, runtime.GOARCH))
+	line := C.CString(fmt.Sprintf("printer %s: Go on %s prints through C library %s", version, runtime.GOARCH, C.PRINT_VERSION))
 	defer C.free(unsafe.Pointer(line))
 	C.print_line(line)
 }
