@@ -59,6 +59,15 @@ def target_inputs(target: Target) -> Inputs:
     return {"target": {**target.go_env, "zig target": target.zig.target, "zig cpu": target.zig.cpu}}
 
 
+def artifact_inputs(project: Project, target: Target, artifact: Artifact) -> Inputs:
+    """What decides how any compiled artifact comes out: its table, its target and its source."""
+    return {
+        **table_inputs("manifest", artifact),
+        **target_inputs(target),
+        **source_inputs(project, artifact.source),
+    }
+
+
 @cache
 def recipe(*modules: str) -> str:
     """The digest of our own code that makes an artifact: what it does may have changed since it was last done."""

@@ -14,7 +14,7 @@ from crosscourse.project import Project
 from crosscourse.reasons import Inputs
 from crosscourse.step import Context, Step
 from tasks import toolchain
-from tasks.compile import compile_name, recipe, source_inputs, table_inputs, target_inputs
+from tasks.compile import artifact_inputs, compile_name, recipe
 from toolchains import zig
 from toolchains.targets import Target
 from toolchains.tools import program
@@ -92,9 +92,7 @@ def _step(
     def inputs() -> Inputs:
         return {
             "recipe": recipe(__file__, zig.__file__),
-            **table_inputs("manifest", artifact),
-            **target_inputs(target),
-            **source_inputs(project, artifact.source),
+            **artifact_inputs(project, target, artifact),
         }
 
     commands = {step.command[0] for step in artifact.generate if step.command}

@@ -13,7 +13,7 @@ from crosscourse.project import Project
 from crosscourse.reasons import Inputs
 from crosscourse.step import Context, Step
 from tasks import compile_c, modules, toolchain
-from tasks.compile import compile_name, placeholders, recipe, source_inputs, table_inputs, target_inputs
+from tasks.compile import artifact_inputs, compile_name, placeholders, recipe, table_inputs
 from toolchains import golang, zig
 from toolchains.targets import Target
 from toolchains.tools import program
@@ -29,10 +29,8 @@ def step(project: Project, target: Target, name: str, artifact: GoBinary) -> Ste
         return {
             "recipe": recipe(__file__, golang.__file__, zig.__file__),
             "shared Go flags": table_inputs("", project.manifest.go)[""],
-            **table_inputs("manifest", artifact),
             "stamp": stamp(project, artifact),
-            **target_inputs(target),
-            **source_inputs(project, artifact.source),
+            **artifact_inputs(project, target, artifact),
         }
 
     def work(context: Context) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,6 +54,3 @@ def _step(project: Project, tool: Tool) -> Step:
             None if is_installed(tool, cache(project)) else f"{tool.name} {tool.version} is not in the cache folder"
         ),
     )
-
-
-PYTHON = sys.executable
