@@ -5,12 +5,13 @@ Follows https://reproducible-builds.org/docs/archives/. The standard library's t
 
 from __future__ import annotations
 
-import gzip
-import io
-import tarfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import tarfile
 
 COMPRESSION = 6
 
@@ -41,6 +42,10 @@ def write_tgz(path: Path, entries: Iterable[Entry], *, epoch: int) -> None:
 
     ``epoch``: the time of every member, in seconds since 1970. Owner is root, without names.
     """
+    # Here, not above: a build with nothing to do packs nothing, and must start fast.
+    import gzip
+    import tarfile
+
     with (
         path.open("wb") as raw,
         gzip.GzipFile(filename="", fileobj=raw, mode="wb", compresslevel=COMPRESSION, mtime=0) as packed,
@@ -51,6 +56,9 @@ def write_tgz(path: Path, entries: Iterable[Entry], *, epoch: int) -> None:
 
 
 def _add(tar: tarfile.TarFile, entry: Entry, epoch: int) -> None:
+    import io
+    import tarfile
+
     info = tarfile.TarInfo(entry.name)
     info.mtime = epoch
     info.mode = entry.mode
