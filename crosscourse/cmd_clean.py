@@ -51,6 +51,7 @@ class Clean(DoitCmdBase):  # type: ignore[misc]  # doit has no type hints
         all: bool,
         pos_args: list[str] | None = None,  # doit passes options by name
     ) -> int:
+        graph.refuse_late_options(pos_args or [])
         everything = [task.name for task in self.task_list]
         names = everything if all else graph.chosen_names(pos_args or [], [n for n in everything if n in _DEFAULT])
         tasks = graph.selected(self.task_list, names)

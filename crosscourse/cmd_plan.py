@@ -49,6 +49,7 @@ class Plan(DoitCmdBase):  # type: ignore[misc]  # doit has no type hints
     cmd_options = (OPTION_ALL,)
 
     def _execute(self, all: bool, pos_args: list[str] | None = None) -> int:  # doit passes options by name
+        graph.refuse_late_options(pos_args or [])
         names = graph.chosen_names(pos_args or [], self.sel_tasks)
         tasks = graph.selected(self.task_list, names)
         steps = [found for task in tasks if (found := graph.step_of(task))]
@@ -76,7 +77,9 @@ def plan(tasks: Iterable[Any], why: Callable[[Any, StepCheck], list[str]]) -> li
         if step is None:
             continue
         reasons = why(task, StepCheck(step))
-        because = [need for need in step.needs if need in plans and (plans[need].reasons or plans[need].because)]
+        # What only comes first matters too: a checkout that is made anew is what a compile step then finds.
+        before = [*step.needs, *step.after]
+        because = [name for name in before if name in plans and (plans[name].reasons or plans[name].because)]
         plans[task.name] = Planned(step=step, reasons=tuple(reasons), because=tuple(because))
     return list(plans.values())
 

@@ -6,7 +6,7 @@ import fnmatch
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from crosscourse.errors import UnknownNameError
+from crosscourse.errors import CrosscourseError, UnknownNameError
 from crosscourse.step import Step
 
 
@@ -51,3 +51,13 @@ def _suggestions(by_name: dict[str, Any]) -> list[str]:
 def chosen_names(arguments: Sequence[str], default: Sequence[str] | None) -> list[str]:
     """Of the command line's words those that name tasks (options of tasks are left out), else the defaults."""
     return [word for word in arguments if not word.startswith("-")] or list(default or [])
+
+
+def refuse_late_options(arguments: Sequence[str]) -> None:
+    """doit reads no options behind the first name of a task: one that stands there would be overlooked.
+
+    Raises CrosscourseError.
+    """
+    late = [word for word in arguments if word.startswith("-")]
+    if late:
+        raise CrosscourseError(" ".join(late), "options come before the names of tasks", "Nothing was done.")

@@ -43,7 +43,7 @@ class Release(Table, frozen=True, kw_only=True):
     name: Name
     version: str
     title: str
-    date: dt.datetime
+    date: Annotated[dt.datetime, msgspec.Meta(tz=True)]
     root: RelativePath
     targets: Annotated[list[Name], msgspec.Meta(min_length=1)]
 

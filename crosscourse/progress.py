@@ -124,9 +124,9 @@ def split_waiting(running: Sequence[Running]) -> tuple[list[Running], list[Runni
     return [task for task in running if task not in waiting], waiting
 
 
-def plural(count: int) -> str:
+def plural(count: int, one: str = "task", many: str = "tasks") -> str:
     """``1 task``, ``23 tasks``."""
-    return "1 task" if count == 1 else f"{count} tasks"
+    return f"{count} {one if count == 1 else many}"
 
 
 def totals(outcomes: Sequence[Outcome], left: int, took: str) -> str:

@@ -15,7 +15,7 @@ from crosscourse.errors import UnknownNameError
 from crosscourse.fingerprint import Fingerprints
 from crosscourse.manifest import Manifest, Source, load_manifest
 from crosscourse.resources import Pool
-from crosscourse.settings import Settings, read_settings
+from crosscourse.settings import Chosen, read_settings
 
 DEFAULT_RELEASE = "concourse-8.2.5"
 
@@ -27,7 +27,7 @@ class Project:
     root: Path
     release: str
     manifest: Manifest
-    settings: Settings
+    settings: Chosen
     fingerprints: Fingerprints = field(default_factory=Fingerprints)
 
     @property
@@ -107,7 +107,7 @@ class Project:
         }
 
 
-def _check_sources(root: Path, manifest: Manifest, settings: Settings) -> None:
+def _check_sources(root: Path, manifest: Manifest, settings: Chosen) -> None:
     """Sources that the settings name must be of this release, or, in the settings file, at least of another one."""
     for kind, names in (("override", settings.override), ("omit", settings.omit)):
         for name in set(names) - set(manifest.source):

@@ -13,7 +13,7 @@ Value: TypeAlias = "str | Mapping[str, str]"
 Inputs: TypeAlias = Mapping[str, Value]
 
 MAX_LISTED = 5
-NEVER = "never done before"
+NEVER = "never done, or failed the last time"
 _DIGEST_LENGTHS = (40, 64)
 
 

@@ -141,7 +141,8 @@ class CrosscourseReporter:
         """The task was run and its result recorded."""
         if task.actions:
             count, running = self._settle(task.name, "run")
-            self._show([self._task_line(task.name, count, running)])
+            told = [((f"        {text}", "green"),) for text in (task.meta or {}).get("told", ())]
+            self._show([self._task_line(task.name, count, running), *told])
 
     def add_failure(self, task: Any, fail: Any) -> None:
         """The task failed, could not be checked, or was not run because one that it needs failed (UnmetDependency)."""

@@ -28,11 +28,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     jobs: Annotated[int, msgspec.Meta(ge=1)] | None = None
     override: dict[str, str] = {}
     omit: dict[str, list[str]] = {}
-    # The sources whose override was typed on the command line; not a key of the file.
-    typed: Annotated[list[str], msgspec.Meta(max_length=0)] = []
 
 
-def read_settings(root: Path, variables: Mapping[str, str]) -> Settings:
+class Chosen(Settings, frozen=True, kw_only=True):
+    """Settings with what the command line says over them. ``typed``: sources whose override stands there."""
+
+    typed: list[str] = []
+
+
+def read_settings(root: Path, variables: Mapping[str, str]) -> Chosen:
     """Settings of ``root``'s file, overruled by ``variables`` (``name=value`` of the command line).
 
     Relative folders in the file are relative to it, those of the command line to the folder that it was typed in.
@@ -50,14 +54,14 @@ def read_settings(root: Path, variables: Mapping[str, str]) -> Settings:
             raise CrosscourseError(
                 f"override of source '{name}'", f"there is no folder {path}", "Name a folder that exists."
             )
-    return msgspec.structs.replace(
-        settings,
+    return Chosen(
         release=variables.get("release", settings.release),
         target=variables.get("target", settings.target),
         cache=_typed_path(variables["cache"]) if "cache" in variables else settings.cache,
         jobs=_typed_jobs(variables["jobs"]) if "jobs" in variables else settings.jobs,
         override=override,
         typed=list(typed),
+        omit=settings.omit,
     )
 
 

@@ -47,6 +47,7 @@ class Context:
     task: str
     log: Path
     scratch: Path
+    told: list[str] = field(default_factory=list)
 
     def run(self, argv: list[str | Path], *, env: Mapping[str, str], cwd: Path | None = None) -> str:
         """Run a program, see ``process.run``."""
@@ -56,6 +57,11 @@ class Context:
         """Say what is being done now; shown by the live view."""
         progress.note(self.task, text)
 
+    def tell(self, text: str) -> None:
+        """Say something that a person should read when the step is done; it goes to the log too."""
+        self.told.append(text)
+        self.say(text)
+
     def say(self, text: str) -> None:
         """Write a line to the log."""
         with self.log.open("a", encoding="utf-8") as stream:
@@ -64,10 +70,11 @@ class Context:
 
 @dataclass
 class StepState:
-    """What the check of this run found: the inputs it saw, and why the step is to be done."""
+    """What the check of this run found (the inputs it saw, why the step is to be done), and what the step then told."""
 
     inputs: dict[str, Value] | None = None
     reasons: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +125,7 @@ class Step:
             "targets": [os.path.relpath(path) for path in self.outputs],
             "uptodate": [StepCheck(self)],
             "io": {"capture": False},
-            "meta": {"stage": self.stage, "log": os.path.relpath(self.log), "step": self},
+            "meta": {"stage": self.stage, "log": os.path.relpath(self.log), "told": self.state.told, "step": self},
         }
 
     def act(self) -> Record | TaskFailed:
@@ -131,7 +138,7 @@ class Step:
             self.log.parent.mkdir(parents=True, exist_ok=True)
             self.log.write_text("", encoding="utf-8")
             with scratch_folder(self.build / "tmp" / self.name.replace(":", "-")) as scratch:
-                self.work(Context(task=self.name, log=self.log, scratch=scratch))
+                self.work(Context(task=self.name, log=self.log, scratch=scratch, told=self.state.told))
             record = self._record(seen if seen is not None else dict(self.inputs()))
         except CrosscourseError as error:
             self._log_failure(str(error))

@@ -1,4 +1,4 @@
-"""Stage 4, compile: each artifact of each target, by its kind. What they have in common is here."""
+"""Stage 5, compile: each artifact of each target, by its kind. What they have in common is here."""
 
 from __future__ import annotations
 

@@ -66,13 +66,14 @@ def _pkgconf(project: Project) -> list[str]:
 
 
 def _library_mark(prefixes: list[Path]) -> list[str]:
-    """A macro that nobody reads. Go's build cache does not look into C libraries and their headers: with their digest
-    among the flags, what was compiled against other ones is not taken for this.
+    """A macro that nobody reads. Go's build cache keeps where C libraries and headers lie, and does not look into them:
+    with their places and contents among the flags, what was compiled against other ones is not taken for this.
     """
     found = [path for prefix in prefixes for path in sorted(walk(prefix)) if path.suffix in (".a", ".h")]
     if not found:
         return []
-    return [f"-DCROSSCOURSE_LIBRARIES={files.digest_text(''.join(map(files.digest, found)))[:16]}"]
+    told = "".join(f"{path} {files.digest(path)}\n" for path in found)
+    return [f"-DCROSSCOURSE_LIBRARIES={files.digest_text(told)[:16]}"]
 
 
 def stamp(project: Project, artifact: GoBinary) -> str:

@@ -1,4 +1,4 @@
-"""Stage 4a, modules: the Go modules that a source's artifacts need, downloaded ahead and with retries.
+"""Stage 4, modules: the Go modules that a source's artifacts need, downloaded ahead and with retries.
 
 Go checks each against go.sum (https://go.dev/ref/mod#authenticating). Compiling then needs no network; should an edit
 import something new, Go still fetches it by itself.

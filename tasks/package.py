@@ -1,4 +1,4 @@
-"""Stage 6, package: the distribution in the form that a user takes away, in the layout of upstream's own tarballs."""
+"""Stage 7, package: the distribution in the form that a user takes away, in the layout of upstream's own tarballs."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from crosscourse import files, process
+from crosscourse import files, process, progress
 from crosscourse.errors import CrosscourseError
 from crosscourse.fingerprint import read_status
 from crosscourse.git import commit_environment, git
@@ -38,15 +38,15 @@ class Mark(msgspec.Struct, frozen=True):
 class EditedCheckoutError(CrosscourseError):
     """A checkout with a person's edits stands where another state is wanted."""
 
-    def __init__(self, folder: Path, edits: list[str]) -> None:
+    def __init__(self, folder: Path, edits: list[str], why: str) -> None:
         self.edits = edits
         shown = ", ".join(edits[:8]) + (f" and {len(edits) - 8} more" if len(edits) > 8 else "")
         super().__init__(
             os.path.relpath(folder),
             f"has edits of yours, which are kept: {shown}",
-            "Its pin or its patches changed, so it would have to be made anew. Either\n"
+            f"{why} Either\n"
             f"- save the edits elsewhere and remove the folder: mv {os.path.relpath(folder)} ~/somewhere\n"
-            "- or go on building your edited state: ./doit override=NAME=~/somewhere build",
+            f"- or go on building your edited state: ./doit override={folder.name}=~/somewhere build",
         )
 
 
@@ -87,7 +87,7 @@ def _step(project: Project, name: str) -> Step:
 
     def cleaner(dry_run: bool) -> Iterator[str]:
         if folder.exists():
-            refuse_edits(folder)
+            refuse_edits(folder, "It would have to be removed.")
             if not dry_run:
                 files.remove(folder)
             yield os.path.relpath(folder)
@@ -95,7 +95,7 @@ def _step(project: Project, name: str) -> Step:
     return Step(
         name=f"patch:{name}",
         stage="patches",
-        doc=f"{name}: {len(source.patches)} patches, in {os.path.relpath(folder)}",
+        doc=f"{name}: {progress.plural(len(source.patches), 'patch', 'patches')}, in {os.path.relpath(folder)}",
         build=project.build,
         needs=(f"source:{name}",),
         inputs=inputs,
@@ -129,18 +129,18 @@ def edits_in(folder: Path) -> list[str]:
     return edits
 
 
-def refuse_edits(folder: Path) -> None:
-    """Raise EditedCheckoutError if a checkout has edits."""
+def refuse_edits(folder: Path, why: str) -> None:
+    """Raise EditedCheckoutError if a checkout has edits. ``why``: a sentence on what would happen to it."""
     edits = edits_in(folder)
     if edits:
-        raise EditedCheckoutError(folder, edits)
+        raise EditedCheckoutError(folder, edits, why)
 
 
 def make_checkout(project: Project, name: str, context: Context) -> None:
     """Make the checkout anew: objects from the store, patches as commits, files; then rename it into place."""
     folder = project.checkout(name)
     if folder.exists():
-        refuse_edits(folder)
+        refuse_edits(folder, "Its pin or its patches changed, so it would have to be made anew.")
     store = sources.store_path(project, name)
     base = sources.store_commit(store)
     partial = folder.with_name(f".{name}.partial")

@@ -1,4 +1,4 @@
-"""Stage 5, rootfs: the root filesystems of resource types, made natively: no root, no container, no emulation."""
+"""Stage 6, rootfs: the root filesystems of resource types, made natively: no root, no container, no emulation."""
 
 from __future__ import annotations
 

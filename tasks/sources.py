@@ -102,7 +102,7 @@ def _fetch_step(project: Project, name: str) -> Step:
     return Step(
         name=f"source:{name}",
         stage="sources",
-        doc=f"{name} {source.tag or ''} from {source.url}",
+        doc=f"{name} {source.tag or source.version or (source.commit or '')[:12]} from {source.url}",
         build=project.build,
         inputs=inputs,
         work=work,

@@ -44,7 +44,7 @@ def _step(project: Project, tool: Tool) -> Step:
     return Step(
         name=f"toolchain:{tool.name}",
         stage="toolchain",
-        doc=f"{tool.name} {tool.version} from the package index",
+        doc=f"{tool.name} {tool.version}, pinned by hash",
         build=project.build,
         scope="nobody",
         work=work,

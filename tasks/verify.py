@@ -1,4 +1,4 @@
-"""Stage 7, verify: every program of a distribution is what the target needs, down to the ELF header."""
+"""Stage 8, verify: every program of a distribution is what the target needs, down to the ELF header."""
 
 from __future__ import annotations
 
@@ -51,10 +51,11 @@ def _elf(project: Project, target: str) -> Step:
         context.note(f"reading {package.name}")
         result = checks.verify_archive(package, machine)
         files.write_text(output, json.dumps(report.to_json(result), indent=2) + "\n")
-        context.say(report.to_text(result))
         if result.violations:
+            context.say(report.to_text(result))
             width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
             raise VerificationError(package.name, report.to_text(result, width=width))
+        context.tell(report.summary(result))
 
     return Step(
         name=f"verify:{target}:elf",

@@ -110,6 +110,8 @@ def test_same_bytes_whatever_the_folder_umask_zone_and_locale(built: Workspace, 
 
 
 def test_plain_report(built: Workspace) -> None:
+    built.edit("tasks/rules.py", '"""', '"""Changed: ')  # so that verify is done again, and says what it found
+    assert "6 ELF files checked" in built.doit("release=printer", "verify").out
     built.program("goprinter").unlink()
     lines = built.doit("release=printer", "build").out.splitlines()
     assert any("compile:armv7:goprinter" in line for line in lines)
@@ -153,6 +155,25 @@ def test_override_builds_the_users_own_folder(built: Workspace, tmp_path: Path) 
     assert b", patched" not in after
     built.build("build")
     assert built.program("goprinter").read_bytes() == before
+
+
+def test_options_behind_a_task_are_refused(built: Workspace) -> None:
+    outcome = built.doit("clean", "release=printer", "build", "-n", expect=None)
+    assert outcome.code
+    assert "options come before the names of tasks" in outcome.text
+    assert built.package.is_file()
+
+
+def test_two_checkouts_share_a_cache_but_not_libraries(built: Workspace, tmp_path: Path) -> None:
+    other = make_workspace(tmp_path / "other")
+    other.edit("examples/printer/library/print.c", '"%s\\n"', '"other: %s\\n"')
+    other.doit("release=printer", "build")
+    assert b"other: " in other.program("printer").read_bytes()
+    assert b"other: " not in built.program("printer").read_bytes()
+    shutil.rmtree(other.root)
+    built.program("printer").unlink()
+    built.doit("release=printer", "build")
+    assert b"other: " not in built.program("printer").read_bytes()
 
 
 def test_override_in_the_settings_file(built: Workspace, tmp_path: Path) -> None:

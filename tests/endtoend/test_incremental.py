@@ -156,6 +156,15 @@ def test_targets_share_what_can_be_shared(built: Workspace) -> None:
     assert built.build("build:armv7").done == set()
 
 
+def test_plan_carries_a_patch_to_what_is_compiled(built: Workspace) -> None:
+    change_patch(built)
+    plan = built.doit("plan", "release=printer").out
+    lines = {line.split()[1]: line[0] for line in plan.splitlines() if line[0] in "!?"}
+    assert lines.pop("patch:printer") == "!"
+    assert set(lines) >= ALL_COMPILED
+    assert set(lines.values()) == {"?"}
+
+
 def test_plan_says_what_and_why_and_does_nothing(built: Workspace) -> None:
     assert "Nothing to do" in built.doit("plan", "release=printer").out
     edit_go(built)

@@ -35,4 +35,4 @@ def test_explain(before: Inputs, now: Inputs, expected: list[str]) -> None:
 
 
 def test_never_done() -> None:
-    assert explain(None, {"a": "1"}) == ["never done before"]
+    assert explain(None, {"a": "1"}) == ["never done, or failed the last time"]

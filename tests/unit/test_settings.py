@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from crosscourse.errors import CrosscourseError, ManifestError, UnknownNameError
-from crosscourse.settings import Settings, read_settings
+from crosscourse.settings import Chosen, read_settings
 
 
 def test_nothing_said(tmp_path: Path) -> None:
-    assert read_settings(tmp_path, {}) == Settings()
+    assert read_settings(tmp_path, {}) == Chosen()
 
 
 def test_the_command_line_overrules_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,6 +33,7 @@ def test_the_command_line_overrules_the_file(tmp_path: Path, monkeypatch: pytest
     ("text", "expected"),
     [
         ("releas = 'x'", "releas: unknown key. Did you mean 'release'?"),
+        ("typed = []", "typed: unknown key"),
         ("jobs = 0", "jobs: expected `int` >= 1"),
         ("[omit]\nx = 'y'", "omit.x: expected `array`, got `str`"),
         ("release =", "not valid TOML"),
