@@ -1,4 +1,4 @@
-"""One run at a time in a build folder; the second one is told who is there."""
+"""Locks between processes: one run at a time in a build folder, one fetch at a time of the same thing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import fcntl
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,4 +41,19 @@ def exclusive(folder: Path) -> Iterator[None]:
         since = time.strftime("%H:%M:%S")
         stream.write(f"process {os.getpid()}, since {since}: {' '.join(['doit', *sys.argv[1:]])}\n")
         stream.flush()
+        yield
+
+
+@contextmanager
+def in_turn(path: Path, note: Callable[[str], object]) -> Iterator[None]:
+    """Hold the lock file ``path`` for the time of the block, after whoever has it; ``note`` is told if that is a wait.
+
+    The file is never removed: someone may be waiting for it. The kernel ends the lock with its process.
+    """
+    with path.open("ab") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            note("waiting for another run that is fetching the same")
+            fcntl.flock(stream, fcntl.LOCK_EX)
         yield

@@ -11,6 +11,7 @@ A step that comes out unchanged has the same result as before, so what depends o
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 import time
@@ -144,7 +145,7 @@ class Step:
             self._log_failure(str(error))
             return TaskFailed(str(error))
         except OSError as error:
-            if error.errno in (28, 122):  # ENOSPC, EDQUOT
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 return TaskFailed(str(process.DiskFullError(self.name)))
             self._log_failure(traceback.format_exc())
             raise
@@ -191,7 +192,7 @@ class StepCheck(UptodateCalculator):  # type: ignore[misc]  # doit has no type h
             inputs[need] = (self.get_val(need, "_values_:") or {}).get("result", "")
         self.step.state.inputs = inputs
         if not record:
-            return [reasons.NEVER]
+            return reasons.explain(None, inputs)
         found = reasons.explain(record["inputs"], inputs)
         problem = self.step.probe()
         if problem:

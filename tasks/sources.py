@@ -7,7 +7,6 @@ renamed into it when it is whole; an interrupted fetch leaves the partial one, a
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -17,6 +16,7 @@ from pathlib import Path
 from crosscourse import files, fingerprint, process
 from crosscourse.errors import CrosscourseError
 from crosscourse.git import UpstreamUnreachableError, commit_environment, git, is_network_trouble
+from crosscourse.lock import in_turn
 from crosscourse.project import Project
 from crosscourse.reasons import Inputs
 from crosscourse.retry import retrying
@@ -150,9 +150,7 @@ def make_local_store(project: Project, name: str, store: Path, context: Context)
 def fetch_store(project: Project, name: str, store: Path, context: Context) -> None:
     """Fetch exactly the pinned commit, shallow and blobless; see the module's docstring."""
     store.parent.mkdir(parents=True, exist_ok=True)
-    with (store.parent / f".{store.name}.lock").open("w") as lock:
-        context.note("waiting for another checkout that fetches the same")
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with in_turn(store.parent / f".{store.name}.lock", context.note):
         if is_whole(store):
             return
         partial = store.parent / f".{store.name}.partial"

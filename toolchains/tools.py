@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import os
 import platform
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache as memoized
 from pathlib import Path
 from typing import Protocol
@@ -23,6 +22,7 @@ import msgspec
 
 from crosscourse import files
 from crosscourse.errors import CrosscourseError, UnknownNameError
+from crosscourse.lock import in_turn
 from crosscourse.process import CommandError, DiskFullError
 from toolchains.targets import Strict
 
@@ -198,7 +198,7 @@ def install_tool(tool: Tool, cache: Path, *, run: Run, note: Note) -> Path:
         install_tool(get_tool(tool.name, tool.bootstrap), cache, run=run, note=note)
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        with _locked(final, note):
+        with in_turn(final.with_name(f"{final.name}.lock"), note):
             if not is_installed(tool, cache):
                 note(f"fetching {tool.title}")
                 _install(tool, cache, final, run)
@@ -213,18 +213,6 @@ def install_tool(tool: Tool, cache: Path, *, run: Run, note: Note) -> Path:
             'The cache folder can be moved with `cache = "..."` in crosscourse.toml.',
         ) from error
     return final
-
-
-@contextlib.contextmanager
-def _locked(final: Path, note: Note) -> Iterator[None]:
-    # The lock's file is never removed: someone may be waiting for it. The kernel ends the lock with its process.
-    with final.with_name(f"{final.name}.lock").open("ab") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            note("waiting for another run that is fetching the same")
-            fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
 
 
 def _install(tool: Tool, cache: Path, final: Path, run: Run) -> None:
