@@ -11,6 +11,7 @@ from typing import Any
 from doit import doit_cmd
 
 from crosscourse.project import open_project
+from tasks import boot as boot_stage
 from tasks import compile as compile_stage
 from tasks import package, patches, rootfs, sources, toolchain, verify
 from tasks.stages import for_each_target, groups, tasks_of
@@ -59,6 +60,21 @@ def task_package() -> Tasks:
 def task_verify() -> Tasks:
     """8. Checks that every program of the distribution is what the target needs."""
     yield from for_each_target(project, "verify", verify.steps)
+
+
+def task_guest() -> Tasks:
+    """9. What an emulated machine of the target runs: a Debian system, an image for tasks."""
+    yield from for_each_target(project, "guest", boot_stage.guest_steps)
+
+
+def task_boot() -> Tasks:
+    """10. The distribution proved by running it in that machine."""
+    yield from for_each_target(project, "boot", boot_stage.steps)
+
+
+def task_boot_more() -> Tasks:
+    """The same in further scenarios: other volume drivers, other versions of cgroups."""
+    yield from for_each_target(project, "boot-more", boot_stage.more_steps)
 
 
 def task_build() -> Tasks:

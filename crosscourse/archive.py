@@ -18,12 +18,16 @@ COMPRESSION = 6
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One member of an archive: a file (``source`` a path or its bytes), a folder (both None), or a symbolic link."""
+    """One member of an archive: a file (``source`` a path or its bytes), a folder (both None), or a symbolic link.
+
+    ``owner``: user and group, by number.
+    """
 
     name: str
     source: Path | bytes | None = None
     link: str | None = None
     mode: int = 0o644
+    owner: tuple[int, int] = (0, 0)
 
 
 def with_parents(entries: Iterable[Entry]) -> list[Entry]:
@@ -40,7 +44,7 @@ def with_parents(entries: Iterable[Entry]) -> list[Entry]:
 def write_tgz(path: Path, entries: Iterable[Entry], *, epoch: int) -> None:
     """Write a gzip-compressed tar (format ``ustar`` with GNU extensions for long names) to ``path``.
 
-    ``epoch``: the time of every member, in seconds since 1970. Owner is root, without names.
+    ``epoch``: the time of every member, in seconds since 1970. Owners have numbers, no names.
     """
     # Here, not above: a build with nothing to do packs nothing, and must start fast.
     import gzip
@@ -62,6 +66,7 @@ def _add(tar: tarfile.TarFile, entry: Entry, epoch: int) -> None:
     info = tarfile.TarInfo(entry.name)
     info.mtime = epoch
     info.mode = entry.mode
+    info.uid, info.gid = entry.owner
     if entry.link is not None:
         info.type = tarfile.SYMTYPE
         info.linkname = entry.link

@@ -13,24 +13,8 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 
 from crosscourse.errors import ManifestError
-
-Name: TypeAlias = Annotated[
-    str,
-    msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9.+-]*$", description="a name of lower-case letters, digits, '.', '+', '-'"),
-]
-Commit: TypeAlias = Annotated[
-    str, msgspec.Meta(pattern=r"^[0-9a-f]{40}$", description="the full SHA-1 of a commit, 40 hexadecimal digits")
-]
-RelativePath: TypeAlias = Annotated[
-    str,
-    msgspec.Meta(
-        pattern=r"^(?!/)(?!.*(^|/)\.\.(/|$)).+$", description="a path inside its folder: not absolute, no '..'"
-    ),
-]
-
-
-class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
-    """Base of every table of a manifest: immutable, unknown keys refused, keys written with dashes."""
+from crosscourse.manifest_boot import AnyBoot
+from crosscourse.manifest_types import Commit, Name, RelativePath, Table
 
 
 class Release(Table, frozen=True, kw_only=True):
@@ -168,6 +152,7 @@ class Manifest(Table, frozen=True, kw_only=True):
     go: GoSettings = GoSettings()
     source: dict[Name, Source]
     artifact: dict[Name, AnyArtifact]
+    boot: AnyBoot | None = None
 
     @property
     def epoch(self) -> int:

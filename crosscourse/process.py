@@ -14,7 +14,7 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from crosscourse.errors import CrosscourseError
 
@@ -55,26 +55,62 @@ class StoppedError(CrosscourseError):
         super().__init__("run", "stopped")
 
 
-def run(argv: Sequence[str | Path], *, log: Path, env: Mapping[str, str], cwd: Path | None = None) -> str:
+def run(
+    argv: Sequence[str | Path],
+    *,
+    log: Path,
+    env: Mapping[str, str],
+    cwd: Path | None = None,
+    user: int | None = None,
+) -> str:
     """Run a program to its end and return what it printed (both streams), which is appended to ``log`` too.
 
-    ``env`` is the whole environment of the program. Raises CommandError when the exit status isn't 0,
-    DiskFullError when that was the reason, StoppedError when the run is being ended.
+    ``env`` is the whole environment of the program; ``user``: a user id to run as. Raises CommandError when the exit
+    status isn't 0, DiskFullError when that was the reason, StoppedError when the run is being ended.
     """
     import sh
 
     words = [str(word) for word in argv]
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as stream, open(os.devnull, "rb") as nothing:  # noqa: PTH123  # a device, not a path
+    with log.open("ab") as stream:
         stream.write(f"$ {shlex.join(words)}\n".encode())
         stream.flush()
-        start = stream.tell()
-        try:
-            command: Any = sh.Command(words[0], search_paths=env.get("PATH", os.defpath).split(":"))
-        except sh.CommandNotFound:
-            raise CommandError(words[0], "this program was not found", remedy="Install it, or check PATH.") from None
-        report = _watch()
+        start_of_output = stream.tell()
         child: Any = None
+        try:
+            child = start(words, stream=stream, env=env, cwd=cwd, user=user)
+            child.wait()
+        except sh.ErrorReturnCode as error:
+            raise _failure(words, error, log, start_of_output) from None
+        finally:
+            if child is not None:
+                end(child.pid)
+    return _read(log, start_of_output)
+
+
+def start(
+    argv: Sequence[str | Path],
+    *,
+    stream: BinaryIO,
+    env: Mapping[str, str],
+    cwd: Path | None = None,
+    user: int | None = None,
+) -> Any:
+    """Start a program that prints to ``stream``, in a process group that is known here and to the watchdog.
+
+    Returns sh's running command; whoever starts one says ``end`` when it is over. ``user``: a user id to run as.
+    Raises CommandError when there is no such program, StoppedError when the run is being ended.
+    """
+    import sh
+
+    words = [str(word) for word in argv]
+    try:
+        command: Any = sh.Command(words[0], search_paths=env.get("PATH", os.defpath).split(":"))
+    except sh.CommandNotFound:
+        raise CommandError(words[0], "this program was not found", remedy="Install it, or check PATH.") from None
+    report = _watch()
+    more = {} if user is None else {"_uid": user}
+    with open(os.devnull, "rb") as nothing:  # noqa: PTH123  # a device, not a path
         try:
             child = command(
                 *words[1:],
@@ -92,17 +128,12 @@ def run(argv: Sequence[str | Path], *, log: Path, env: Mapping[str, str], cwd: P
                 _bg_exc=False,
                 _preexec_fn=lambda: _report(report),
                 _return_cmd=True,
+                **more,
             )
-            _register(child.pid)
-            child.wait()
-        except sh.ErrorReturnCode as error:
-            raise _failure(words, error, log, start) from None
         except sh.CommandNotFound as error:
             raise CommandError(words[0], f"could not be started: {error}") from None
-        finally:
-            if child is not None:
-                _end(child.pid)
-    return _read(log, start)
+    _register(child.pid)
+    return child
 
 
 def _failure(words: list[str], error: Any, log: Path, start: int) -> CrosscourseError:
@@ -112,12 +143,22 @@ def _failure(words: list[str], error: Any, log: Path, start: int) -> Crosscourse
     program = Path(words[0]).name
     if NO_SPACE in text:
         return DiskFullError(program)
-    tail = "\n".join(text.strip().splitlines()[-TAIL:])
+    tail = last_lines(text)
     code = int(error.exit_code)
     found = f"ended by signal {signal.Signals(-code).name}" if code < 0 else f"ended with exit status {code}"
     if code == -signal.SIGKILL:
         found += " (out of memory?)"
     return CommandError(program, found, tail)
+
+
+def last_lines(text: str) -> str:
+    """The end of what a program printed, as shown with an error."""
+    return "\n".join(text.strip().splitlines()[-TAIL:])
+
+
+def tail_of(log: Path) -> str:
+    """The last lines of a log; empty if there is none."""
+    return last_lines(_read(log, 0)) if log.is_file() else ""
 
 
 def _read(log: Path, start: int) -> str:
@@ -158,7 +199,7 @@ def _register(pid: int) -> None:
         _kill(pid)
 
 
-def _end(pid: int) -> None:
+def end(pid: int) -> None:
     """After a child: whatever it left in its group is killed, and the watchdog forgets the group."""
     _kill(pid)
     with _lock:
@@ -171,6 +212,11 @@ def _end(pid: int) -> None:
 def _kill(pid: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
+
+
+def stopping() -> bool:
+    """Whether the run is being ended."""
+    return _stopping.is_set()
 
 
 def kill_all() -> None:

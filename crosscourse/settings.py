@@ -1,7 +1,8 @@
 """A person's own settings: the untracked file ``crosscourse.toml`` and the variables of the command line.
 
 The file may say: ``release``, ``target``, ``cache`` (a folder), ``jobs`` (a number),
-``[override]`` (source → folder of one's own) and ``[omit]`` (source → paths that one's mirror lacks).
+``debian`` (the URL of a Debian mirror), ``[override]`` (source → folder of one's own) and ``[omit]`` (source → paths
+that one's mirror lacks).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     target: str | None = None
     cache: str | None = None
     jobs: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    debian: str | None = None
     override: dict[str, str] = {}
     omit: dict[str, list[str]] = {}
 
@@ -59,6 +61,7 @@ def read_settings(root: Path, variables: Mapping[str, str]) -> Chosen:
         target=variables.get("target", settings.target),
         cache=_typed_path(variables["cache"]) if "cache" in variables else settings.cache,
         jobs=_typed_jobs(variables["jobs"]) if "jobs" in variables else settings.jobs,
+        debian=settings.debian,
         override=override,
         typed=list(typed),
         omit=settings.omit,

@@ -49,6 +49,22 @@ class ElfProfile(Strict, frozen=True, kw_only=True):
     emulator: str
 
 
+class Machine(Strict, frozen=True, kw_only=True):
+    """A whole machine of a target, emulated, and the Debian kernel that runs on it.
+
+    ``emulator``: a program of qemu. ``type``, ``cpu``: its ``-machine`` and ``-cpu``. ``console``: the kernel's device.
+    ``bus``: the end of the names of qemu's virtio devices. ``modules``: the drivers of that bus.
+    """
+
+    emulator: str
+    type: str
+    cpu: str
+    console: str
+    bus: Literal["device", "pci"]
+    kernel: str
+    modules: list[str]
+
+
 class Target(Strict, frozen=True, kw_only=True):
     """A kind of machine that a distribution is made for."""
 
@@ -62,6 +78,7 @@ class Target(Strict, frozen=True, kw_only=True):
     debian: str
     oci: Oci
     elf: ElfProfile
+    machine: Machine
 
     @property
     def go_env(self) -> dict[str, str]:
@@ -89,3 +106,18 @@ def get_target(name: str) -> Target:
     if name not in targets:
         raise UnknownNameError("target", name, targets)
     return targets[name]
+
+
+# What uname says of a machine → GOARCH.
+_MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
+
+
+def host_target() -> Target:
+    """The target that this machine itself is. UnknownNameError if there is none for it."""
+    import platform
+
+    goarch = _MACHINES.get(platform.machine(), platform.machine())
+    for target in load_targets().values():
+        if target.goarch == goarch:
+            return target
+    raise UnknownNameError("target for this machine", goarch, load_targets())

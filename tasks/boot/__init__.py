@@ -1,0 +1,140 @@
+"""Stage 9, boot: the distribution proved by running it in an emulated machine of the target."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from crosscourse import archive
+from crosscourse.manifest_boot import AnyBoot, BootWorker, Scenario
+from crosscourse.project import Project
+from crosscourse.reasons import Inputs
+from crosscourse.step import Context, Step
+from tasks.boot import paths
+from tasks.compile import compile_name, recipe, table_inputs, target_inputs
+from toolchains.targets import Target, get_target, host_target
+
+PROGRAMS = "programs"
+
+
+def guest_steps(project: Project, target: str) -> Iterator[Step]:
+    """The guest's system, and the image that the pipeline's tasks run in."""
+    boot = project.manifest.boot
+    if boot is not None:
+        yield _system(project, get_target(target), boot)
+    if isinstance(boot, BootWorker):
+        yield _image(project, get_target(target), boot)
+
+
+def _system(project: Project, target: Target, boot: AnyBoot) -> Step:
+    parts = paths.system(project, target)
+    code = paths.code("system.py", "disk.py", "modules.py", "debian/tree.py")
+
+    def inputs() -> Inputs:
+        return {
+            "recipe": recipe(*code, *(str(path) for path in sorted(paths.FILES.glob("*init*")))),
+            "suite": boot.suite,
+            "packages": dict.fromkeys(boot.packages, "wanted"),
+            "kernel": target.machine.kernel,
+            "kernel modules": dict.fromkeys([*target.machine.modules, *boot.modules], "wanted"),
+        }
+
+    def work(context: Context) -> None:
+        from tasks.boot import system
+
+        system.make(project, target, boot, context)
+
+    return Step(
+        name=f"guest:{target.name}:system",
+        stage="guest",
+        doc=f"a Debian {boot.suite} system for an emulated {target.name} machine",
+        build=project.build,
+        inputs=inputs,
+        work=work,
+        outputs=(parts.kernel, parts.initramfs, parts.root),
+    )
+
+
+def _image(project: Project, target: Target, boot: BootWorker) -> Step:
+    programs = [project.root / source for source in boot.image_programs.values()]
+    code = paths.code("image.py", "debian/tree.py")
+    layer = paths.image_folder(project, target) / "layer.tgz"
+
+    def inputs() -> Inputs:
+        return {
+            "recipe": recipe(*code, archive.__file__, *map(str, programs)),
+            "suite": boot.suite,
+            "packages": dict.fromkeys(boot.image, "wanted"),
+            "programs": dict(boot.image_programs),
+            **target_inputs(target),
+        }
+
+    def work(context: Context) -> None:
+        from tasks.boot import image
+
+        image.make_layer(project, target, boot, layer, context)
+
+    return Step(
+        name=f"guest:{target.name}:image",
+        stage="guest",
+        doc=f"the image for tasks on {target.name}",
+        build=project.build,
+        inputs=inputs,
+        work=work,
+        needs=("toolchain:go", "toolchain:zig"),
+        outputs=(layer,),
+    )
+
+
+def steps(project: Project, target: str) -> Iterator[Step]:
+    """A step for each scenario that is part of ``boot``."""
+    boot = project.manifest.boot
+    if boot is None:
+        return
+    if isinstance(boot, BootWorker):
+        yield from (
+            _step(project, get_target(target), "boot", name, scenario)
+            for name, scenario in boot.scenario.items()
+            if not scenario.extra
+        )
+    else:
+        yield _step(project, get_target(target), "boot", PROGRAMS, None)
+
+
+def more_steps(project: Project, target: str) -> Iterator[Step]:
+    """A step for each further scenario."""
+    boot = project.manifest.boot
+    if isinstance(boot, BootWorker):
+        for name, scenario in boot.scenario.items():
+            if scenario.extra:
+                yield _step(project, get_target(target), "boot-more", name, scenario)
+
+
+def _step(project: Project, target: Target, group: str, name: str, scenario: Scenario | None) -> Step:
+    boot = project.manifest.boot
+    assert boot is not None
+    logs = paths.report_folder(project, target, name)
+    needs = [f"package:{target.name}:tgz", f"guest:{target.name}:system"]
+    if isinstance(boot, BootWorker):
+        host = host_target()
+        needs += [f"guest:{target.name}:image", compile_name(host, boot.concourse), compile_name(host, boot.fly)]
+
+    def inputs() -> Inputs:
+        own = table_inputs("scenario", scenario) if scenario else table_inputs("boot", boot)
+        code = sorted(str(path) for path in paths.HERE.glob("*.py"))
+        return {"recipe": recipe(*code), "machine": str(target.machine), **own}
+
+    def work(context: Context) -> None:
+        from tasks.boot import session
+
+        session.run(project, target, name, scenario, context)
+
+    return Step(
+        name=f"{group}:{target.name}:{name}",
+        stage="boot",
+        doc=f"{name} in an emulated {target.name} machine",
+        build=project.build,
+        inputs=inputs,
+        work=work,
+        needs=tuple(needs),
+        outputs=(logs / "report.json", logs / "report.txt"),
+    )

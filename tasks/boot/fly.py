@@ -1,0 +1,78 @@
+"""The release's own command line, fly, as a person would use it against the web node."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from crosscourse import process, progress
+from crosscourse.step import Context
+from tasks.boot.rows import RowError, expect
+from tasks.boot.servers import USER, Web
+
+TARGET = "boot"
+PIPELINE = "boot"
+
+
+class FlyError(RowError):
+    """fly failed. ``ending``: how it ended; ``said``: the end of what it printed."""
+
+    def __init__(self, command: str, ending: str, said: str) -> None:
+        self.ending = ending.replace("exit status 124", "exit status 124 (its time was over)")
+        self.said = "\n".join(filter(None, map(progress.plain_text, said.splitlines())))
+        super().__init__(command, f"{self.ending}:\n{self.said}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fly:
+    """fly, logged in. ``home``: where it keeps its token."""
+
+    program: Path
+    home: Path
+    context: Context
+
+    def call(self, *words: str | Path, seconds: int = 60) -> str:
+        """What fly printed. Raises FlyError if it fails or takes longer than ``seconds``."""
+        command = ["timeout", "-k", "5", str(seconds), self.program, "-t", TARGET, *words]
+        try:
+            return self.context.run(command, env=process.base_environment(HOME=str(self.home)))
+        except process.CommandError as error:
+            raise FlyError(f"fly {words[0]}", error.found, error.tail) from None
+
+    def login(self, web: Web) -> None:
+        """Log in to the web node."""
+        self.call("login", "-c", web.url, "-u", USER, "-p", web.password)
+
+    def workers(self) -> list[dict[str, Any]]:
+        """The workers that the web node knows."""
+        found: list[dict[str, Any]] = json.loads(self.call("workers", "--json"))
+        return found
+
+    def set_pipeline(self, configuration: dict[str, Any], folder: Path) -> None:
+        """Set the pipeline and let it run."""
+        path = folder / "pipeline.json"
+        path.write_text(json.dumps(configuration, indent=1), encoding="utf-8")
+        self.call("set-pipeline", "-n", "-p", PIPELINE, "-c", path)
+        self.call("unpause-pipeline", "-p", PIPELINE)
+
+    def build(self, job: str, *, seconds: int = 300) -> str:
+        """Run a job to its end; what its build printed. Raises FlyError if it does not succeed."""
+        return self.call("trigger-job", "-w", "-j", f"{PIPELINE}/{job}", seconds=seconds)
+
+    def failing_build(self, job: str, status: int, *, seconds: int = 300) -> str:
+        """Run a job whose task must fail with that exit status; what its build printed. Raises RowError otherwise."""
+        wanted = f"exit status {status}"
+        try:
+            said = self.build(job, seconds=seconds)
+        except FlyError as error:
+            expect(error.ending.endswith(wanted), f"job {job}", f"{error.ending}, expected {wanted}:\n{error.said}")
+            return error.said
+        raise RowError(f"job {job}", f"succeeded, expected {wanted}:\n{said}")
+
+
+def lines_with(text: str, start: str) -> list[str]:
+    """The lines of a build's output that begin with ``start``."""
+    lines = [progress.plain_text(line).strip() for line in text.splitlines()]
+    return [line for line in lines if line.startswith(start)]

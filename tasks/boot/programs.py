@@ -1,0 +1,32 @@
+"""A boot of kind ``programs``: programs of the distribution, run in the guest one after the other."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator
+
+from crosscourse.manifest_boot import BootProgram, BootPrograms
+from tasks.boot.machine import Guest
+from tasks.boot.rows import Check, expect
+
+# Where the guest mounts the distribution.
+TOP = "/usr/local"
+
+
+def checks(boot: BootPrograms, guest: Callable[[], Guest], root: str) -> Iterator[Check]:
+    """A check for each program. ``root``: the distribution's folder."""
+    for name, program in boot.program.items():
+        yield _check(name, program, guest, root)
+
+
+def _check(name: str, program: BootProgram, guest: Callable[[], Guest], root: str) -> Check:
+    words = [f"{TOP}/{root}/{program.command[0]}", *program.command[1:]]
+
+    def act() -> str | None:
+        answer = guest().run(shlex.join(words))
+        said = answer.text.strip()
+        expect(answer.status == program.status, words[0], f"exit status {answer.status}, not {program.status}: {said}")
+        expect(program.expect in said, words[0], f"printed {said!r}, without {program.expect!r}")
+        return said.splitlines()[0] if said else None
+
+    return Check(name=name, title=shlex.join(program.command), act=act, needs=("boot",))

@@ -1,0 +1,112 @@
+"""One tree from many Debian packages, with what their maintainer scripts would have done, done natively.
+
+The data archives are merged in memory; links of the merged ``/usr`` (https://wiki.debian.org/UsrMerge) come first.
+"""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from crosscourse.archive import Entry
+
+MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+# Of documentation only the licences stay.
+_LEFT_OUT = ("usr/share/man/", "usr/share/locale/", "usr/share/info/", "usr/share/lintian/", "usr/share/bug/")
+_DOCS = "usr/share/doc/"
+# What `update-alternatives` of the packages would have linked: name → what stands for it, best first.
+_ALTERNATIVES = {
+    "usr/bin/sh": ("usr/bin/dash",),
+    "usr/bin/awk": ("usr/bin/gawk", "usr/bin/mawk"),
+    "usr/bin/which": ("usr/bin/which.debianutils",),
+    "usr/sbin/iptables": ("usr/sbin/iptables-nft",),
+    "usr/sbin/iptables-save": ("usr/sbin/iptables-nft-save",),
+    "usr/sbin/iptables-restore": ("usr/sbin/iptables-nft-restore",),
+    "usr/sbin/ip6tables": ("usr/sbin/ip6tables-nft",),
+    "usr/sbin/ip6tables-save": ("usr/sbin/ip6tables-nft-save",),
+    "usr/sbin/ip6tables-restore": ("usr/sbin/ip6tables-nft-restore",),
+}
+# What maintainer scripts would have copied from a package's master: name → master.
+_COPIES = {
+    "etc/passwd": "usr/share/base-passwd/passwd.master",
+    "etc/group": "usr/share/base-passwd/group.master",
+    "etc/nsswitch.conf": "usr/share/libc-bin/nsswitch.conf",
+}
+_CERTIFICATES = "usr/share/ca-certificates/"
+_BUNDLE = "etc/ssl/certs/ca-certificates.crt"
+
+Tree = dict[str, Entry]
+
+
+def merge(packages: Iterable[Path]) -> Tree:
+    """The files of ``packages`` by name, as they would be installed; a later package's file wins.
+
+    Raises OSError and tarfile.TarError for a file that is no Debian package.
+    """
+    from debian.debfile import DebFile
+
+    tree: Tree = {}
+    for path in packages:
+        package = DebFile(filename=str(path))
+        try:
+            _add(tree, package.data.tgz())
+        finally:
+            package.close()
+    return settle(tree)
+
+
+def settle(tree: Tree) -> Tree:
+    """The tree with what the packages' scripts would have made: links, copies of masters, a bundle of certificates."""
+    done = dict(tree)
+    roots = {PurePosixPath(name).parts[1] for name in tree if name.startswith("usr/")}
+    for name in MERGED:
+        if name in roots:
+            done.setdefault(name, Entry(name=name, link=f"usr/{name}"))
+    for name, choices in _ALTERNATIVES.items():
+        found = next((choice for choice in choices if choice in tree), None)
+        if name not in done and found:
+            done[name] = Entry(name=name, link=PurePosixPath(found).name)
+    for name, master in _COPIES.items():
+        if name not in done and master in tree:
+            done[name] = Entry(name=name, source=tree[master].source)
+    certificates = [entry.source for name, entry in sorted(tree.items()) if _is_certificate(name)]
+    if certificates:
+        done[_BUNDLE] = Entry(name=_BUNDLE, source=b"".join(text for text in certificates if isinstance(text, bytes)))
+    return done
+
+
+def _is_certificate(name: str) -> bool:
+    return name.startswith(_CERTIFICATES) and name.endswith(".crt")
+
+
+def _add(tree: Tree, data: tarfile.TarFile) -> None:
+    for member in data:
+        name = place(member.name)
+        if not name or left_out(name) or (member.isdir() and name in MERGED):
+            continue
+        owner = (member.uid, member.gid)
+        if member.isdir():
+            tree[name] = Entry(name=name, mode=member.mode, owner=owner)
+        elif member.issym():
+            tree[name] = Entry(name=name, link=member.linkname, owner=owner)
+        elif member.islnk():
+            tree[name] = Entry(name=name, source=tree[place(member.linkname)].source, mode=member.mode, owner=owner)
+        elif member.isfile():
+            stream = data.extractfile(member)
+            assert stream is not None
+            tree[name] = Entry(name=name, source=stream.read(), mode=member.mode, owner=owner)
+
+
+def place(name: str) -> str:
+    """Where a member of a package is in a tree whose ``/bin``, ``/lib`` and the like are links into ``/usr``."""
+    parts = PurePosixPath(name.removeprefix(".")).parts
+    path = "/".join(part for part in parts if part != "/")
+    return f"usr/{path}" if path.partition("/")[0] in MERGED and "/" in path else path
+
+
+def left_out(name: str) -> bool:
+    """Whether a file is not for machines: documentation but for licences, translations."""
+    if name.startswith(_DOCS):
+        return PurePosixPath(name).name != "copyright"
+    return name.startswith(_LEFT_OUT)
