@@ -13,7 +13,7 @@ from doit import doit_cmd
 from crosscourse.project import open_project
 from tasks import boot as boot_stage
 from tasks import compile as compile_stage
-from tasks import package, patches, rootfs, sources, toolchain, verify
+from tasks import package, patches, rootfs, sources, test_source, toolchain, verify
 from tasks.stages import for_each_target, groups, tasks_of
 
 Tasks = Iterator[dict[str, Any]]
@@ -60,6 +60,11 @@ def task_package() -> Tasks:
 def task_verify() -> Tasks:
     """8. Checks that every program of the distribution is what the target needs."""
     yield from for_each_target(project, "verify", verify.steps)
+
+
+def task_test_source() -> Tasks:
+    """Upstream's own tests of the sources, on the host (`test-source:armv7`: for that target, under emulation)."""
+    yield from test_source.tasks(project)
 
 
 def task_guest() -> Tasks:

@@ -58,6 +58,9 @@ class Plan(DoitCmdBase):  # type: ignore[misc]  # doit has no type hints
         plans = plan(tasks, self._why)
         for line in describe(plans, everything=all):
             self.outstream.write(line + "\n")
+        for planned in plans:
+            for line in planned.step.advice():
+                self.outstream.write(line + "\n")
         self.dep_manager.close()
         return 0
 

@@ -14,7 +14,7 @@ import msgspec
 
 from crosscourse.errors import ManifestError
 from crosscourse.manifest_boot import AnyBoot
-from crosscourse.manifest_types import Commit, Name, RelativePath, Table
+from crosscourse.manifest_types import Commit, GoPackage, Name, RelativePath, Table
 
 
 class Release(Table, frozen=True, kw_only=True):
@@ -46,7 +46,8 @@ class Source(Table, frozen=True, kw_only=True):
     ``url`` may be relative to the project (``examples/printer``): a folder that is turned into a git
     repository on the fly; then ``commit`` and ``tag`` are left out. ``omit``: paths that are not checked out,
     as patterns of git's sparse-checkout. ``patches``: files of ``vendor-patches``, in order.
-    ``modules``: where the Go dependencies come from. ``why``: why this version.
+    ``modules``: where the Go dependencies come from. ``test``: Go packages whose own tests are run by ``test-source``,
+    with the flags ``test-flags`` of ``go test``. ``why``: why this version.
     """
 
     url: str
@@ -56,6 +57,8 @@ class Source(Table, frozen=True, kw_only=True):
     omit: list[str] = []
     patches: list[RelativePath] = []
     modules: Literal["proxy", "vendor", "none"] = "none"
+    test: list[GoPackage] = []
+    test_flags: list[str] = []
     why: str = ""
 
 

@@ -118,6 +118,10 @@ def _source_problems(manifest: Manifest, patches: Path) -> Iterator[str]:
         key = f"source.{name}"
         if "://" in source.url and source.commit is None:
             yield f"{key}.commit: this key is missing: a source that is fetched is pinned by its commit"
+        if source.test and "go" not in manifest.toolchain:
+            yield f"{key}.test: run by Go, but [toolchain] names no version of go"
+        if source.test_flags and not source.test:
+            yield f"{key}.test-flags: there is no {key}.test that they are for"
         for index, patch in enumerate(source.patches):
             if not (patches / patch).is_file():
                 known = [str(p.relative_to(patches)) for p in patches.glob("*/*.patch")]

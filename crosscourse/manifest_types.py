@@ -19,6 +19,10 @@ RelativePath: TypeAlias = Annotated[
         pattern=r"^(?!/)(?!.*(^|/)\.\.(/|$)).+$", description="a path inside its folder: not absolute, no '..'"
     ),
 ]
+GoPackage: TypeAlias = Annotated[
+    str,
+    msgspec.Meta(pattern=r"^\.(?!.*/\.\.(/|$))(/.+)?$", description="a Go package of its source: '.' or './...'"),
+]
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):

@@ -76,6 +76,10 @@ class Project:
             return Path(self.settings.override[source])
         return self.root / "sources" / self.release / source
 
+    def tried(self, source: str) -> Path:
+        """Where it is noted that a patch of a source did not apply, until one try goes well."""
+        return self.build / "patches" / f"{source}.json"
+
     def omitted(self, source: str) -> list[str]:
         """The paths of a source that are not checked out: the manifest's and the user's own."""
         return [*self.manifest.source[source].omit, *self.settings.omit.get(source, [])]

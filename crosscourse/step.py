@@ -16,7 +16,7 @@ import os
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,7 +86,7 @@ class Step:
     ``after``: steps that only come first. ``build``: the folder for logs and scratch. ``scope``: who may remove
     the outputs: ``target`` (``clean``), ``release`` (``clean --all``), ``nobody``.
     ``watches``: starts reading what the inputs need. ``cleaner``: removes what isn't in ``outputs``;
-    told whether to only say what it would do.
+    told whether to only say what it would do. ``advice``: what a plan says of it beside its reasons.
     """
 
     name: str
@@ -99,6 +99,7 @@ class Step:
     after: tuple[str, ...] = ()
     outputs: tuple[Path, ...] = ()
     probe: Callable[[], str | None] = lambda: None
+    advice: Callable[[], Iterable[str]] = tuple
     result: Callable[[], Value] | None = None
     scope: str = "target"
     cleaner: Callable[[bool], Iterator[str]] | None = None

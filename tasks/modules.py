@@ -73,7 +73,7 @@ def _step(project: Project, target: Target, source: str, binaries: list[GoBinary
                 "{{if .DepsErrors}}{{end}}",
             ]
             cgo = {"CGO_ENABLED": "1" if binary.cgo else "0"}
-            _retrying(context, [*command, binary.package], env | cgo, folder / binary.directory, source)
+            download(context, [*command, binary.package], env | cgo, folder / binary.directory, source)
 
     return Step(
         name=name_of(target, source),
@@ -93,7 +93,11 @@ def _digest(path: Path) -> str:
     return files.digest(path) if path.is_file() else "none"
 
 
-def _retrying(context: Context, command: list[str | Path], env: dict[str, str], folder: Path, source: str) -> None:
+def download(context: Context, command: list[str | Path], env: dict[str, str], folder: Path, source: str) -> None:
+    """Run a ``go list`` in a source's ``folder`` that downloads modules, again if the network fails.
+
+    Raises ModulesError.
+    """
     try:
         retrying(
             lambda: context.run(command, env=env, cwd=folder),

@@ -12,42 +12,14 @@ import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import msgspec
-
-from crosscourse import files, process, progress
+from crosscourse import checkout, files, patch_table, process, progress
+from crosscourse.checkout import Mark, read_mark, refuse_edits
 from crosscourse.errors import CrosscourseError
-from crosscourse.fingerprint import read_status
 from crosscourse.git import commit_environment, git
 from crosscourse.project import Project
 from crosscourse.reasons import Inputs
 from crosscourse.step import Context, Step
 from tasks import sources
-
-# In a checkout's .git: what we put there. A checkout that is at that commit and clean has no edits.
-MARK = "crosscourse.json"
-
-
-class Mark(msgspec.Struct, frozen=True):
-    """What we checked out: the upstream commit, our patched one, and what became of each patch."""
-
-    base: str
-    commit: str
-    patches: dict[str, str]
-
-
-class EditedCheckoutError(CrosscourseError):
-    """A checkout with a person's edits stands where another state is wanted."""
-
-    def __init__(self, folder: Path, edits: list[str], why: str) -> None:
-        self.edits = edits
-        shown = ", ".join(edits[:8]) + (f" and {len(edits) - 8} more" if len(edits) > 8 else "")
-        super().__init__(
-            os.path.relpath(folder),
-            f"has edits of yours, which are kept: {shown}",
-            f"{why} Either\n"
-            f"- save the edits elsewhere and remove the folder: mv {os.path.relpath(folder)} ~/somewhere\n"
-            f"- or go on building your edited state: ./doit override={folder.name}=~/somewhere build",
-        )
 
 
 class PatchError(CrosscourseError):
@@ -90,6 +62,7 @@ def _step(project: Project, name: str) -> Step:
             refuse_edits(folder, "It would have to be removed.")
             if not dry_run:
                 files.remove(folder)
+                files.remove(project.tried(name))
             yield os.path.relpath(folder)
 
     return Step(
@@ -102,38 +75,24 @@ def _step(project: Project, name: str) -> Step:
         scope="release",
         cleaner=cleaner,
         result=lambda: read_mark(folder).commit,
-        probe=lambda: None if (folder / ".git" / MARK).is_file() else f"there is no checkout {os.path.relpath(folder)}",
+        probe=lambda: _probe(folder, source.patches),
+        advice=lambda: _advice(project, name),
         work=lambda context: make_checkout(project, name, context),
     )
 
 
-def read_mark(folder: Path) -> Mark:
-    """What we put into a checkout; CrosscourseError if it isn't one of ours."""
-    try:
-        return msgspec.json.decode((folder / ".git" / MARK).read_bytes(), type=Mark)
-    except (OSError, msgspec.DecodeError, msgspec.ValidationError):
-        raise CrosscourseError(
-            os.path.relpath(folder), "is in the way: it is not a checkout made here", "Move it elsewhere."
-        ) from None
+def _probe(folder: Path, patches: list[str]) -> str | None:
+    if not (folder / ".git" / checkout.MARK).is_file():
+        return f"there is no checkout {os.path.relpath(folder)}"
+    if not read_mark(folder).holds(patches):
+        return f"{os.path.relpath(folder)} holds other patches than the manifest names"
+    return None
 
 
-def edits_in(folder: Path) -> list[str]:
-    """What in a checkout is not ours: edited, new or ignored files, commits, stashes. Empty if there is nothing."""
-    mark = read_mark(folder)
-    state = read_status(folder, ignored=True)
-    edits = list(state.changed)
-    if state.commit != mark.commit:
-        edits.append(f"commit {state.commit[:12]}")
-    refs = [*(folder / ".git" / "refs" / "heads").rglob("*"), folder / ".git" / "refs" / "stash"]
-    edits += [str(ref.relative_to(folder / ".git")) for ref in refs if ref.is_file()]
-    return edits
-
-
-def refuse_edits(folder: Path, why: str) -> None:
-    """Raise EditedCheckoutError if a checkout has edits. ``why``: a sentence on what would happen to it."""
-    edits = edits_in(folder)
-    if edits:
-        raise EditedCheckoutError(folder, edits, why)
+def _advice(project: Project, name: str) -> Iterator[str]:
+    for patch in patch_table.rows_of(project, name):
+        if patch.state == checkout.UPSTREAM:
+            yield f"{patch.file} is already in {name}: it can go from source.{name}.patches"
 
 
 def make_checkout(project: Project, name: str, context: Context) -> None:
@@ -141,6 +100,7 @@ def make_checkout(project: Project, name: str, context: Context) -> None:
     folder = project.checkout(name)
     if folder.exists():
         refuse_edits(folder, "Its pin or its patches changed, so it would have to be made anew.")
+        _refuse_forgotten(project, name)
     store = sources.store_path(project, name)
     base = sources.store_commit(store)
     partial = folder.with_name(f".{name}.partial")
@@ -155,10 +115,27 @@ def make_checkout(project: Project, name: str, context: Context) -> None:
     commit, outcomes = commit_patches(project, name, partial, base, context)
     git(partial, "checkout", "--quiet", "--detach", commit, log=context.log)
     git(partial, "status", "--short", log=context.log)  # refreshes the index: later calls are quicker
-    mark = Mark(base=base, commit=commit, patches=outcomes)
-    (partial / ".git" / MARK).write_bytes(msgspec.json.encode(mark))
+    checkout.write_mark(partial, _mark(project, base, commit, outcomes))
     _swap(partial, folder)
+    files.remove(project.tried(name))
     project.fingerprints.forget(folder)
+
+
+def _mark(project: Project, base: str, commit: str, outcomes: dict[str, str]) -> Mark:
+    digests = {patch: files.digest(project.vendor_patches / patch) for patch in outcomes}
+    return Mark(base=base, commit=commit, patches=outcomes, digests=digests)
+
+
+def _refuse_forgotten(project: Project, name: str) -> None:
+    """Raise CrosscourseError if the checkout has an exported patch that the manifest does not name."""
+    patches = project.source(name).patches
+    for patch in read_mark(project.checkout(name)).exported:
+        if patch not in patches and (project.vendor_patches / patch).is_file():
+            raise CrosscourseError(
+                f"vendor-patches/{patch}",
+                "was exported from the checkout, but the manifest does not name it",
+                f'Add "{patch}" to source.{name}.patches in releases/{project.release}.toml, or remove the file.',
+            )
 
 
 def _link_objects(store: Path, repository: Path) -> None:
@@ -218,11 +195,14 @@ def commit_patches(
                 log=context.log,
                 env=environment,
             ).strip()
-            outcomes[patch] = "applied"
+            outcomes[patch] = checkout.APPLIED
         elif _applies(folder, path, context, environment, "--reverse"):
-            outcomes[patch] = "already upstream"
+            outcomes[patch] = checkout.UPSTREAM
             context.say(f"{patch} is already in {name}: it can go")
         else:
+            # For `doit patches`: this checkout is not made, so nothing else would tell.
+            failed = _mark(project, base, "", outcomes | {patch: checkout.FAILED})
+            checkout.encode(project.tried(name), failed)
             raise _explain(folder, path, patch, commit, context, environment)
     return commit, outcomes
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,22 @@ class FlyError(RowError):
         self.ending = ending.replace("exit status 124", "exit status 124 (its time was over)")
         self.said = "\n".join(filter(None, map(progress.plain_text, said.splitlines())))
         super().__init__(command, f"{self.ending}:\n{self.said}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Build:
+    """A build of a job, by its number."""
+
+    job: str
+    number: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """What a build printed, and how long it took."""
+
+    said: str
+    seconds: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,19 +74,33 @@ class Fly:
         self.call("set-pipeline", "-n", "-p", PIPELINE, "-c", path)
         self.call("unpause-pipeline", "-p", PIPELINE)
 
-    def build(self, job: str, *, seconds: int = 300) -> str:
-        """Run a job to its end; what its build printed. Raises FlyError if it does not succeed."""
-        return self.call("trigger-job", "-w", "-j", f"{PIPELINE}/{job}", seconds=seconds)
+    def trigger(self, job: str) -> Build:
+        """Begin a build of a job; it is not waited for."""
+        said = self.call("trigger-job", "-j", f"{PIPELINE}/{job}")
+        found = re.search(r"#(\d+)", said)
+        expect(found is not None, "fly trigger-job", f"named no build: {said!r}")
+        assert found is not None
+        return Build(job=job, number=found.group(1))
 
-    def failing_build(self, job: str, status: int, *, seconds: int = 300) -> str:
-        """Run a job whose task must fail with that exit status; what its build printed. Raises RowError otherwise."""
+    def await_build(self, build: Build, *, seconds: int = 300) -> Ended:
+        """Wait for a build to end. Raises FlyError if it does not succeed."""
+        said = self.call("watch", "-j", f"{PIPELINE}/{build.job}", "-b", build.number, seconds=seconds)
+        return Ended(said=said, seconds=self._took(build))
+
+    def await_failure(self, build: Build, status: int, *, seconds: int = 300) -> Ended:
+        """Wait for a build whose task must fail with that exit status. Raises RowError if it ends in another way."""
         wanted = f"exit status {status}"
         try:
-            said = self.build(job, seconds=seconds)
+            said = self.await_build(build, seconds=seconds).said
         except FlyError as error:
-            expect(error.ending.endswith(wanted), f"job {job}", f"{error.ending}, expected {wanted}:\n{error.said}")
-            return error.said
-        raise RowError(f"job {job}", f"succeeded, expected {wanted}:\n{said}")
+            expect(error.ending.endswith(wanted), f"job {build.job}", f"{error.ending}, not {wanted}:\n{error.said}")
+            return Ended(said=error.said, seconds=self._took(build))
+        raise RowError(f"job {build.job}", f"succeeded, expected {wanted}:\n{said}")
+
+    def _took(self, build: Build) -> float:
+        found = json.loads(self.call("builds", "-j", f"{PIPELINE}/{build.job}", "--json"))
+        times = {row["name"]: row["end_time"] - row["start_time"] for row in found if row.get("end_time")}
+        return float(times[build.number])
 
 
 def lines_with(text: str, start: str) -> list[str]:

@@ -105,7 +105,7 @@ def command(
     console: str,
     log: str,
 ) -> list[str | Path]:
-    """qemu's command line. ``line``: the agent's socket; ``console``, ``log``: files. Nothing listens on the network."""
+    """qemu's command line. ``line``: the agent's socket; ``console``, ``log``: files. No port is opened."""
     bus = machine.bus
     words: list[str | Path] = [machine.emulator, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
     words += ["-machine", machine.type, "-cpu", machine.cpu, "-smp", str(PROCESSORS), "-m", str(memory)]

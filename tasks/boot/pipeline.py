@@ -14,7 +14,7 @@ NAME = "host.crosscourse.test"
 IMAGE = "image"
 REPOSITORY = "crosscourse/image"
 COPY = "crosscourse/copy"
-TICKS = 45
+TICKS = 25
 
 # A line of output for each program: its name, its exit status, when it began and ended (in seconds), what it said.
 _TRY = """
@@ -93,6 +93,7 @@ def pipeline(port: int) -> dict[str, Any]:
             task("look", "cat oci/digest; ls -l oci/image.tar", inputs=[{"name": "oci"}]),
             {"put": "copy", "params": {"image": "oci/image.tar"}, "get_params": {"skip_download": True}},
         ],
+        "again": [get, task("again", "echo again")],
         "long": [
             get,
             task("long", f"n=0; while [ $n -lt {TICKS} ]; do n=$((n + 1)); echo tick $n; sleep 1; done; echo the end"),
@@ -100,7 +101,7 @@ def pipeline(port: int) -> dict[str, Any]:
     }
     return {
         "resources": [_resource(IMAGE, port, REPOSITORY), _resource("copy", port, COPY)],
-        "jobs": [{"name": name, "plan": plan} for name, plan in jobs.items()],
+        "jobs": [{"name": name, "plan": plan, "serial": True} for name, plan in jobs.items()],
     }
 
 

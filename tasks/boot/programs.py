@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from crosscourse.manifest_boot import BootProgram, BootPrograms
 from tasks.boot.machine import Guest
-from tasks.boot.rows import Check, expect
+from tasks.boot.rows import Check, Seen, expect
 
 # Where the guest mounts the distribution.
 TOP = "/usr/local"
@@ -22,11 +22,11 @@ def checks(boot: BootPrograms, guest: Callable[[], Guest], root: str) -> Iterato
 def _check(name: str, program: BootProgram, guest: Callable[[], Guest], root: str) -> Check:
     words = [f"{TOP}/{root}/{program.command[0]}", *program.command[1:]]
 
-    def act() -> str | None:
+    def act() -> Seen:
         answer = guest().run(shlex.join(words))
         said = answer.text.strip()
         expect(answer.status == program.status, words[0], f"exit status {answer.status}, not {program.status}: {said}")
         expect(program.expect in said, words[0], f"printed {said!r}, without {program.expect!r}")
-        return said.splitlines()[0] if said else None
+        return Seen(remark=said.splitlines()[0] if said else "")
 
     return Check(name=name, title=shlex.join(program.command), act=act, needs=("boot",))

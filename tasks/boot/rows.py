@@ -15,15 +15,25 @@ Result = Literal["passed", "failed", "not run"]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What a check found: a ``remark`` for the report, and how long it took, where that is not how long it was waited
+    for: seconds.
+    """
+
+    remark: str = ""
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Check:
-    """One thing to try. ``act`` returns a remark for the report; CrosscourseError says that it is not as it must be.
+    """One thing to try. ``act`` says what it found, and raises CrosscourseError if that is not as it must be.
 
     ``needs``: names of checks without which this one makes no sense.
     """
 
     name: str
     title: str
-    act: Callable[[], str | None]
+    act: Callable[[], Seen]
     needs: tuple[str, ...] = ()
 
 
@@ -54,32 +64,32 @@ def try_all(checks: Sequence[Check], note: Callable[[str], None], *, until: floa
     passed: set[str] = set()
     for number, check in enumerate(checks, 1):
         lacking = [name for name in check.needs if name not in passed]
-        started = time.monotonic()
         if lacking:
-            result, remark = "not run", f"needs {', '.join(lacking)}"
-        elif started > until:
-            result, remark = "not run", "the time was over"
+            rows.append(_row(check, "not run", 0, f"needs {', '.join(lacking)}"))
+        elif time.monotonic() > until:
+            rows.append(_row(check, "not run", 0, "the time was over"))
         else:
             note(f"{number} of {len(checks)}: {check.title}")
-            result, remark = _try(check)
-        rows.append(_row(check, result, time.monotonic() - started, remark))
-        if result == "passed":
+            rows.append(_try(check))
+        if rows[-1].result == "passed":
             passed.add(check.name)
     return rows
 
 
-def _row(check: Check, result: str, seconds: float, remark: str) -> Row:
-    assert result in ("passed", "failed", "not run")
-    return Row(name=check.name, title=check.title, result=result, seconds=round(seconds, 1), remark=remark)  # type: ignore[arg-type]
+def _row(check: Check, result: Result, seconds: float, remark: str) -> Row:
+    return Row(name=check.name, title=check.title, result=result, seconds=round(seconds, 2), remark=remark)
 
 
-def _try(check: Check) -> tuple[str, str]:
+def _try(check: Check) -> Row:
+    started = time.monotonic()
     try:
-        return "passed", check.act() or ""
+        seen = check.act()
     except StoppedError:
         raise
     except CrosscourseError as error:
-        return "failed", str(error)
+        return _row(check, "failed", time.monotonic() - started, str(error))
+    took = time.monotonic() - started if seen.seconds is None else seen.seconds
+    return _row(check, "passed", took, seen.remark)
 
 
 def succeeded(rows: Sequence[Row]) -> bool:

@@ -102,8 +102,8 @@ def _checks(session: Session) -> Iterator[rows.Check]:
         yield from programs.checks(boot, lambda: session.guest, session.project.manifest.release.root)
 
 
-def start(session: Session) -> str:
-    """Start the guest with the distribution; returns the kernel's version, as the remark of a row."""
+def start(session: Session) -> rows.Seen:
+    """Start the guest with the distribution; its kernel's version is the remark."""
     project, context = session.project, session.context
     boot = project.manifest.boot
     assert boot is not None
@@ -130,7 +130,7 @@ def start(session: Session) -> str:
             seconds=START_LIMIT,
         )
     )
-    return session.guest.run("uname -sr").text.strip()
+    return rows.Seen(remark=session.guest.run("uname -sr").text.strip())
 
 
 def distribution_disk(project: Project, target: Target, context: Context) -> Path:

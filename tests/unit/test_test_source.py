@@ -1,0 +1,71 @@
+"""What ``go test`` and ginkgo print, read; and when an emulator is needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tasks.test_source import EmulatorMissingError, failures, find_emulator, packages
+from toolchains.targets import get_target
+
+OUTPUT = """$ go test -count=1 ./...
+go: downloading example.org/x v1.0.0
+ok  \texample.org/a\t0.004s
+?   \texample.org/none\t[no test files]
+ok  \texample.org/b\t0.004s [no tests to run]
+--- FAIL: TestOne (0.00s)
+    --- FAIL: TestOne/sub (0.00s)
+        one_test.go:3: ok then
+FAIL
+FAIL\texample.org/c\t0.005s
+\x1b[38;5;9m[FAIL] \x1b[0mA thing [It] does something\x1b[0m
+FAIL! -- 1 Passed | 1 Failed | 0 Pending | 0 Skipped
+--- FAIL: TestSuite (0.01s)
+FAIL
+FAIL\texample.org/d\t0.006s
+# example.org/e [example.org/e.test]
+./e_test.go:3:1: undefined: nonsense
+FAIL\texample.org/e [build failed]
+FAIL
+"""
+
+
+def test_packages_that_passed() -> None:
+    assert packages(OUTPUT) == ["example.org/a", "example.org/b"]
+
+
+def test_what_failed_is_named() -> None:
+    assert failures(OUTPUT) == [
+        "TestOne (example.org/c)",
+        "TestOne/sub (example.org/c)",
+        "A thing [It] does something (example.org/d)",
+        "TestSuite (example.org/d)",
+        "example.org/e [build failed]",
+    ]
+
+
+def test_nothing_failed() -> None:
+    assert failures("ok  \texample.org/a\t0.004s\n") == []
+
+
+def foreign() -> str:
+    import platform
+
+    return "arm64" if platform.machine() in ("x86_64", "amd64") else "amd64"
+
+
+def test_emulator_by_either_name(tmp_path: Path) -> None:
+    target = get_target(foreign())
+    with pytest.raises(EmulatorMissingError) as caught:
+        find_emulator(target, str(tmp_path))
+    assert target.elf.emulator in str(caught.value)
+    assert "apt-get install qemu-user-static" in str(caught.value)
+    for name in (f"{target.elf.emulator}-static", target.elf.emulator):
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o755)
+        assert find_emulator(target, str(tmp_path)) == str(tmp_path / name)
+
+
+def test_host_needs_no_emulator(tmp_path: Path) -> None:
+    assert find_emulator(get_target({"arm64": "amd64", "amd64": "arm64"}[foreign()]), str(tmp_path)) is None
