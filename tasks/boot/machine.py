@@ -63,7 +63,10 @@ class Guest:
         """Run a shell script in the guest. Raises GuestError if the guest does not answer."""
         self.number += 1
         text = base64.b64encode(script.encode()).decode()
-        self.line.sendall(f"{self.number} {seconds} {text}\n".encode())
+        try:
+            self.line.sendall(f"{self.number} {seconds} {text}\n".encode())
+        except OSError as error:
+            raise self._silent(f"takes no more commands ({error})") from None
         return self.wait(str(self.number), seconds + 30)
 
     def wait(self, mark: str, seconds: float) -> Answer:
@@ -87,11 +90,10 @@ class Guest:
                 break
             if process.stopping():
                 raise process.StoppedError
-        raise GuestError(
-            "the guest",
-            f"gave no answer for {seconds:.0f} s",
-            f"The end of its console:\n{process.tail_of(self.console)}",
-        )
+        raise self._silent(f"gave no answer for {seconds:.0f} s")
+
+    def _silent(self, found: str) -> GuestError:
+        return GuestError("the guest", found, f"The end of its console:\n{process.tail_of(self.console)}")
 
 
 def command(

@@ -134,7 +134,6 @@ def _start_worker(course: Course) -> Seen:
         if guest.run("kill -0 $(cat /run/worker.pid)").status != 0:
             break
         time.sleep(1)
-    time.sleep(2)  # for the copy of its log on the host
     said = guest.run("tail -n 15 /run/worker.log").text
     raise RowError("the worker", f"did not register. The end of its log:\n{said}")
 
