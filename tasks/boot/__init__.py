@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from crosscourse import archive
 from crosscourse.manifest_boot import AnyBoot, BootWorker, Scenario
@@ -13,6 +14,9 @@ from tasks.boot import paths
 from tasks.compile import compile_name, recipe, table_inputs, target_inputs
 from toolchains.targets import Target, get_target, host_target
 
+if TYPE_CHECKING:
+    from tasks.boot.prerequisites import Need
+
 PROGRAMS = "programs"
 
 
@@ -20,9 +24,43 @@ def guest_steps(project: Project, target: str) -> Iterator[Step]:
     """The guest's system, and the image that the pipeline's tasks run in."""
     boot = project.manifest.boot
     if boot is not None:
+        yield _host(project, get_target(target), boot)
         yield _system(project, get_target(target), boot)
     if isinstance(boot, BootWorker):
         yield _image(project, get_target(target), boot)
+
+
+def _host(project: Project, target: Target, boot: AnyBoot) -> Step:
+    """Looked for before anything is built: what this machine lacks."""
+
+    def missing() -> str | None:
+        from tasks.boot import prerequisites
+
+        lacking = prerequisites.missing(_needs(target, boot))
+        return f"this machine lacks {', '.join(need.title for need in lacking)}" if lacking else None
+
+    def work(_: Context) -> None:
+        from tasks.boot import prerequisites
+
+        prerequisites.require(_needs(target, boot))
+
+    return Step(
+        name=f"guest:{target.name}:host",
+        stage="guest",
+        doc=f"what this machine needs for an emulated {target.name} machine",
+        build=project.build,
+        inputs=lambda: {"recipe": recipe(*paths.code("prerequisites.py"))},
+        work=work,
+        probe=missing,
+        result=lambda: "there",
+        scope="nobody",
+    )
+
+
+def _needs(target: Target, boot: AnyBoot) -> list[Need]:
+    from tasks.boot import prerequisites
+
+    return prerequisites.needs(target.machine, worker=isinstance(boot, BootWorker))
 
 
 def _system(project: Project, target: Target, boot: AnyBoot) -> Step:
@@ -50,6 +88,7 @@ def _system(project: Project, target: Target, boot: AnyBoot) -> Step:
         build=project.build,
         inputs=inputs,
         work=work,
+        after=(f"guest:{target.name}:host",),
         outputs=(parts.kernel, parts.initramfs, parts.root),
     )
 
@@ -81,6 +120,7 @@ def _image(project: Project, target: Target, boot: BootWorker) -> Step:
         inputs=inputs,
         work=work,
         needs=("toolchain:go", "toolchain:zig"),
+        after=(f"guest:{target.name}:host",),
         outputs=(layer,),
     )
 
@@ -136,5 +176,6 @@ def _step(project: Project, target: Target, group: str, name: str, scenario: Sce
         inputs=inputs,
         work=work,
         needs=tuple(needs),
+        after=(f"guest:{target.name}:host",),
         outputs=(logs / "report.json", logs / "report.txt"),
     )

@@ -90,11 +90,16 @@ def _elsewhere(name: str) -> str | None:
     return None
 
 
+def missing(wanted: Sequence[Need]) -> list[Need]:
+    """What of ``wanted`` is not there."""
+    return [need for need in wanted if find(need) is None]
+
+
 def require(wanted: Sequence[Need]) -> None:
     """Raise MissingError, with all that is missing, unless everything is there."""
-    missing = [need for need in wanted if find(need) is None]
-    if missing:
-        raise MissingError(missing)
+    lacking = missing(wanted)
+    if lacking:
+        raise MissingError(lacking)
 
 
 def path_of(need: Need) -> Path:
