@@ -16,6 +16,7 @@ import msgspec
 
 from crosscourse.errors import nearest
 from crosscourse.manifest import CProgram, GoBinary, Manifest, ResourceType, StaticLibrary
+from crosscourse.manifest_boot import BootPrograms, BootWorker
 
 PLACEHOLDERS = frozenset({"version", "tag", "commit", "release", "epoch"})
 
@@ -110,6 +111,7 @@ def reference_problems(manifest: Manifest, patches: Path) -> list[str]:
         *_source_problems(manifest, patches),
         *_artifact_problems(manifest),
         *_path_problems(manifest),
+        *_boot_problems(manifest, patches.parent),
     ]
 
 
@@ -189,3 +191,24 @@ def _path_problems(manifest: Manifest) -> Iterator[str]:
         owners[artifact.path] = name
     if not owners:
         yield "artifact: none has a path, so the distribution would be empty"
+
+
+def _boot_problems(manifest: Manifest, root: Path) -> Iterator[str]:
+    """``root``: the project's folder, where programs of the image for tasks are."""
+    boot = manifest.boot
+    if isinstance(boot, BootPrograms):
+        paths = [str(artifact.path) for artifact in manifest.artifact.values() if artifact.path]
+        for name, program in boot.program.items():
+            if program.command[0] not in paths:
+                key = f"boot.program.{name}.command"
+                yield f"{key}: nothing has the path '{program.command[0]}'. {nearest(program.command[0], paths)}"
+    if isinstance(boot, BootWorker):
+        packaged = [name for name, a in manifest.artifact.items() if isinstance(a, GoBinary) and a.path]
+        for key, name in (("concourse", boot.concourse), ("fly", boot.fly)):
+            if name not in packaged:
+                yield f"boot.{key}: there is no program '{name}' with a path. {nearest(name, packaged)}"
+        for place, source in boot.image_programs.items():
+            if not (root / source).is_file():
+                yield f'boot.image-programs."{place}": there is no file {source}'
+        if all(scenario.extra for scenario in boot.scenario.values()):
+            yield "boot.scenario: none is part of `boot`: at least one has to be without `extra`"

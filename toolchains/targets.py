@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from crosscourse.errors import UnknownNameError
+from crosscourse.errors import CrosscourseError, UnknownNameError
 
 FILE = Path(__file__).with_name("targets.toml")
 
@@ -66,7 +66,7 @@ class Machine(Strict, frozen=True, kw_only=True):
 
 
 class Target(Strict, frozen=True, kw_only=True):
-    """A kind of machine that a distribution is made for."""
+    """A kind of machine that a distribution is made for. ``machine``: None where ``boot`` can't emulate one."""
 
     name: str = ""
     title: str
@@ -78,7 +78,16 @@ class Target(Strict, frozen=True, kw_only=True):
     debian: str
     oci: Oci
     elf: ElfProfile
-    machine: Machine
+    machine: Machine | None = None
+
+    @property
+    def emulated(self) -> Machine:
+        """The machine to emulate. CrosscourseError where none is described."""
+        if self.machine is None:
+            raise CrosscourseError(
+                f"target '{self.name}'", "has no machine that could be emulated", "Add `machine` to its table."
+            )
+        return self.machine
 
     @property
     def go_env(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Stage 9, boot: the distribution proved by running it in an emulated machine of the target."""
+"""Stages 9 and 10, guest and boot: the distribution proved by running it in an emulated machine of the target."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from crosscourse import archive
+from crosscourse.errors import CrosscourseError
 from crosscourse.manifest_boot import AnyBoot, BootWorker, Scenario
 from crosscourse.project import Project
 from crosscourse.reasons import Inputs
@@ -20,14 +21,72 @@ if TYPE_CHECKING:
 PROGRAMS = "programs"
 
 
+class ImpossibleError(CrosscourseError):
+    """A boot that this release, this target or this machine has no way to."""
+
+
 def guest_steps(project: Project, target: str) -> Iterator[Step]:
-    """The guest's system, and the image that the pipeline's tasks run in."""
+    """What the host needs, the guest's system, and the image that the pipeline's tasks run in."""
     boot = project.manifest.boot
-    if boot is not None:
-        yield _host(project, get_target(target), boot)
-        yield _system(project, get_target(target), boot)
+    if boot is None or _obstacle(project, get_target(target)):
+        return
+    yield _host(project, get_target(target), boot)
+    yield _system(project, get_target(target), boot)
     if isinstance(boot, BootWorker):
         yield _image(project, get_target(target), boot)
+
+
+def steps(project: Project, target: str) -> Iterator[Step]:
+    """A step for each scenario that is part of ``boot``."""
+    boot, machine = project.manifest.boot, get_target(target)
+    if boot is None or _obstacle(project, machine):
+        yield _impossible(project, machine)
+    elif isinstance(boot, BootWorker):
+        yield from _scenarios(project, machine, boot, "boot", extra=False)
+    else:
+        yield _step(project, machine, "boot", PROGRAMS, None)
+
+
+def more_steps(project: Project, target: str) -> Iterator[Step]:
+    """A step for each further scenario."""
+    boot, machine = project.manifest.boot, get_target(target)
+    if isinstance(boot, BootWorker) and not _obstacle(project, machine):
+        yield from _scenarios(project, machine, boot, "boot-more", extra=True)
+
+
+def _scenarios(project: Project, target: Target, boot: BootWorker, group: str, *, extra: bool) -> Iterator[Step]:
+    for name, scenario in boot.scenario.items():
+        if scenario.extra == extra:
+            yield _step(project, target, group, name, scenario)
+
+
+def _obstacle(project: Project, target: Target) -> str | None:
+    """Why there is no boot of a target, whatever is installed."""
+    boot = project.manifest.boot
+    if boot is None:
+        return f"the release {project.release} does not say how: its manifest has no [boot]"
+    if target.machine is None:
+        return f"there is no machine to emulate: {target.name} has no `machine` in toolchains/targets.toml"
+    if isinstance(boot, BootWorker) and host_target().name not in project.targets:
+        return f"its web node runs here, for which the release would need the target {host_target().name}"
+    return None
+
+
+def _impossible(project: Project, target: Target) -> Step:
+    """So that a boot that can't be is an error, not a success of nothing."""
+
+    def work(_: Context) -> None:
+        raise ImpossibleError(f"boot of {target.name}", _obstacle(project, target) or "", "See docs/boot.md.")
+
+    return Step(
+        name=f"boot:{target.name}:impossible",
+        stage="boot",
+        doc=f"not possible for {target.name}",
+        build=project.build,
+        inputs=dict,
+        work=work,
+        scope="nobody",
+    )
 
 
 def _host(project: Project, target: Target, boot: AnyBoot) -> Step:
@@ -60,7 +119,7 @@ def _host(project: Project, target: Target, boot: AnyBoot) -> Step:
 def _needs(target: Target, boot: AnyBoot) -> list[Need]:
     from tasks.boot import prerequisites
 
-    return prerequisites.needs(target.machine, worker=isinstance(boot, BootWorker))
+    return prerequisites.needs(target.emulated, worker=isinstance(boot, BootWorker))
 
 
 def _system(project: Project, target: Target, boot: AnyBoot) -> Step:
@@ -72,8 +131,8 @@ def _system(project: Project, target: Target, boot: AnyBoot) -> Step:
             "recipe": recipe(*code, *(str(path) for path in sorted(paths.FILES.glob("*init*")))),
             "suite": boot.suite,
             "packages": dict.fromkeys(boot.packages, "wanted"),
-            "kernel": target.machine.kernel,
-            "kernel modules": dict.fromkeys([*target.machine.modules, *boot.modules], "wanted"),
+            "kernel": target.emulated.kernel,
+            "kernel modules": dict.fromkeys([*target.emulated.modules, *boot.modules], "wanted"),
         }
 
     def work(context: Context) -> None:
@@ -125,30 +184,6 @@ def _image(project: Project, target: Target, boot: BootWorker) -> Step:
     )
 
 
-def steps(project: Project, target: str) -> Iterator[Step]:
-    """A step for each scenario that is part of ``boot``."""
-    boot = project.manifest.boot
-    if boot is None:
-        return
-    if isinstance(boot, BootWorker):
-        yield from (
-            _step(project, get_target(target), "boot", name, scenario)
-            for name, scenario in boot.scenario.items()
-            if not scenario.extra
-        )
-    else:
-        yield _step(project, get_target(target), "boot", PROGRAMS, None)
-
-
-def more_steps(project: Project, target: str) -> Iterator[Step]:
-    """A step for each further scenario."""
-    boot = project.manifest.boot
-    if isinstance(boot, BootWorker):
-        for name, scenario in boot.scenario.items():
-            if scenario.extra:
-                yield _step(project, get_target(target), "boot-more", name, scenario)
-
-
 def _step(project: Project, target: Target, group: str, name: str, scenario: Scenario | None) -> Step:
     boot = project.manifest.boot
     assert boot is not None
@@ -161,7 +196,7 @@ def _step(project: Project, target: Target, group: str, name: str, scenario: Sce
     def inputs() -> Inputs:
         own = table_inputs("scenario", scenario) if scenario else table_inputs("boot", boot)
         code = sorted(str(path) for path in paths.HERE.glob("*.py"))
-        return {"recipe": recipe(*code), "machine": str(target.machine), **own}
+        return {"recipe": recipe(*code), "machine": str(target.emulated), **own}
 
     def work(context: Context) -> None:
         from tasks.boot import session

@@ -53,7 +53,9 @@ class Web:
 
 def make_keys(program: Path, folder: Path, context: Context) -> Keys:
     """New keys, made by the release's own ``generate-key``."""
-    keys = Keys(session=folder / "session", host=folder / "host", worker=folder / "worker")
+    place = folder / "keys"
+    place.mkdir(mode=0o700)
+    keys = Keys(session=place / "session", host=place / "host", worker=place / "worker")
     for kind, path in (("rsa", keys.session), ("ssh", keys.host), ("ssh", keys.worker)):
         context.run([program, "generate-key", "-t", kind, "-f", path], env=process.base_environment())
     return keys

@@ -74,7 +74,7 @@ def run(project: Project, target: Target, name: str, scenario: Scenario | None, 
 
 def _report(session: Session, task: str, found: Sequence[rows.Row], seconds: float) -> None:
     project, target, context = session.project, session.target, session.context
-    title = f"{task}: {project.manifest.release.title}, {_conditions(session)} on an emulated {target.machine.cpu}"
+    title = f"{task}: {project.manifest.release.title}, {_conditions(session)} on an emulated {target.emulated.cpu}"
     text = rows.to_text(title, found, seconds)
     files.write_text(session.logs / "report.json", json.dumps(rows.to_json(title, found, seconds), indent=2) + "\n")
     files.write_text(session.logs / "report.txt", text + "\n")
@@ -119,7 +119,7 @@ def start(session: Session) -> rows.Seen:
     context.note("starting the machine")
     session.started = session.stack.enter_context(
         machine.running(
-            session.target.machine,
+            session.target.emulated,
             paths.system(project, session.target),
             disks,
             memory=boot.memory,

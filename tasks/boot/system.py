@@ -49,12 +49,12 @@ class KernelError(CrosscourseError):
 def make(project: Project, target: Target, boot: AnyBoot, context: Context) -> None:
     """Make the guest's system. Raises DebianError, KernelError, ModuleError, CommandError."""
     parts = paths.system(project, target)
-    kernel = _kernel(_packages(project, target, boot, context, (target.machine.kernel,), _WITHOUT_KERNEL))
+    kernel = _kernel(_packages(project, target, boot, context, (target.emulated.kernel,), _WITHOUT_KERNEL))
     wanted = (*PACKAGES, *boot.packages)
     found = tree.merge(_packages(project, target, boot, context, wanted, _WITHOUT))
     context.note("making the guest's disk")
     files.own_folder(parts.root.parent)
-    first = [*target.machine.modules, *_FIRST_MODULES]
+    first = [*target.emulated.modules, *_FIRST_MODULES]
     order = modules.load_order(first, kernel.modules, kernel.builtin)
     disk.write_cpio(parts.initramfs, _initramfs(found, kernel, order))
     loaded = set(order)

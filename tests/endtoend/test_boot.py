@@ -26,7 +26,7 @@ SYSTEM_PATH = os.environ.get("PATH", os.defpath)
 def machine() -> None:
     """Everything here needs qemu and tools for file systems; where CI runs, they must be there."""
     try:
-        prerequisites.require(prerequisites.needs(get_target("armv7").machine, worker=False))
+        prerequisites.require(prerequisites.needs(get_target("armv7").emulated, worker=False))
     except prerequisites.MissingError as error:
         if os.environ.get("CI"):
             pytest.fail(str(error))
@@ -96,6 +96,14 @@ def test_what_the_machine_lacks_is_listed_at_once(built: Workspace) -> None:
     assert "qemu-system-arm" in outcome.text
     assert "sudo apt-get install" in outcome.text
     assert "sudo dnf install" in outcome.text
+
+
+def test_a_target_without_a_machine_is_no_success_of_nothing(built: Workspace) -> None:
+    text = (built.root / "toolchains/targets.toml").read_text()
+    lines = [line for line in text.splitlines() if not line.startswith("machine = ")]
+    (built.root / "toolchains/targets.toml").write_text("\n".join(lines) + "\n")
+    outcome = built.doit("release=printer", "boot:arm64", expect=1)
+    assert "arm64 has no `machine`" in outcome.text
 
 
 def test_a_kernel_module_that_is_not_there(booted: Workspace) -> None:

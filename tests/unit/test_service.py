@@ -121,7 +121,9 @@ def test_a_number_that_another_process_has_by_now_is_left_alone(tmp_path: Path) 
         assert running.alive()
 
 
-@pytest.mark.parametrize("text", [None, "", "\n", "12\n", f"{os.getpid()} -\n", f"{os.getpid()} 1 1\n", "999999999 1\n"])
+@pytest.mark.parametrize(
+    "text", [None, "", "\n", "12\n", f"{os.getpid()} -\n", f"{os.getpid()} 1 1\n", "999999999 1\n"]
+)
 def test_a_record_that_names_nobody(tmp_path: Path, text: str | None) -> None:
     if text is not None:
         (tmp_path / service.RECORD).write_text(text)
