@@ -38,7 +38,7 @@ class Clean(DoitCmdBase):  # type: ignore[misc]  # doit has no type hints
     doc_purpose = "remove what was built for the chosen release and target"
     doc_usage = "[TASK ...]"
     doc_description = (
-        "Without TASK: all that `doit build verify` makes for the chosen release (release=NAME) "
+        "Without TASK: all that `doit build verify boot` makes for the chosen release (release=NAME) "
         "and target (target=NAME).\n"
         "With TASK (`build:arm64`, `compile:armv7:runc`): what that task and the tasks it needs make for a target.\n"
         "Sources are removed by --all only. Downloads in the cache folder are shared by all checkouts and stay."
@@ -55,6 +55,8 @@ class Clean(DoitCmdBase):  # type: ignore[misc]  # doit has no type hints
         everything = [task.name for task in self.task_list]
         names = everything if all else graph.chosen_names(pos_args or [], [n for n in everything if n in _DEFAULT])
         tasks = graph.selected(self.task_list, names)
+        if not pos_args and not all:
+            tasks += graph.members(self.task_list, _OWN)
         scopes = {"target", "release"} if all else {"target"}
         steps = [found for task in reversed(tasks) if (found := graph.step_of(task)) and found.scope in scopes]
         failed = False
@@ -83,6 +85,8 @@ class Clean(DoitCmdBase):  # type: ignore[misc]  # doit has no type hints
 
 # The group tasks whose results `clean` removes when no task is named.
 _DEFAULT = ("build", "verify")
+# Groups of which only the tasks themselves count: what they need may be of another target.
+_OWN = ("guest", "boot", "boot-more")
 
 
 def clean(step: Step, *, dry_run: bool) -> Iterator[str]:

@@ -44,6 +44,17 @@ def selected(tasks: Sequence[Any], names: Iterable[str]) -> list[Any]:
     return [task for task in done.values() if task is not None]
 
 
+def members(tasks: Sequence[Any], names: Iterable[str]) -> list[Any]:
+    """The tasks that the groups of these names stand for, without what those need; groups that are not there have none.
+
+    A group stands for another one (``boot`` for ``boot:armv7``) or for tasks.
+    """
+    by_name = {task.name: task for task in tasks}
+    groups = [by_name[name] for name in names if name in by_name]
+    inner = [by_name[need] for group in groups for need in group.task_dep]
+    return [by_name[need] for group in inner for need in group.task_dep]
+
+
 def _suggestions(by_name: dict[str, Any]) -> list[str]:
     return [name for name in by_name if not name.startswith("_")]
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from crosscourse import archive
+from crosscourse import archive, files
 from crosscourse.errors import CrosscourseError
 from crosscourse.manifest_boot import AnyBoot, BootWorker, Scenario
 from crosscourse.project import Project
@@ -198,6 +199,12 @@ def _step(project: Project, target: Target, group: str, name: str, scenario: Sce
         code = sorted(str(path) for path in paths.HERE.glob("*.py"))
         return {"recipe": recipe(*code), "machine": str(target.emulated), **own}
 
+    def cleaner(dry_run: bool) -> Iterator[str]:
+        if logs.exists():
+            if not dry_run:
+                files.remove(logs)
+            yield os.path.relpath(logs)
+
     def work(context: Context) -> None:
         from tasks.boot import session
 
@@ -212,5 +219,6 @@ def _step(project: Project, target: Target, group: str, name: str, scenario: Sce
         work=work,
         needs=tuple(needs),
         after=(f"guest:{target.name}:host",),
+        cleaner=cleaner,
         outputs=(logs / "report.json", logs / "report.txt"),
     )

@@ -73,7 +73,6 @@ def make_layer(project: Project, target: Target, boot: BootWorker, output: Path,
         found[place] = Entry(name=place, source=built, mode=0o755)
     for name, mode in _FOLDERS.items():
         found[name] = Entry(name=name, mode=mode)
-    files.own_folder(output.parent)
     with files.replacing(output) as partial:
         archive.write_tgz(partial, found.values(), epoch=project.manifest.epoch)
 

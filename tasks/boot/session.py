@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from crosscourse import files
 from crosscourse.errors import CrosscourseError
@@ -135,8 +136,10 @@ def start(session: Session) -> rows.Seen:
 def distribution_disk(project: Project, target: Target, context: Context) -> Path:
     """A disk with the distribution, unpacked as a user would."""
     folder = context.scratch / "distribution"
+    # Python before 3.11.4 has no filters, and later ones warn without; the package is our own either way.
+    safe: dict[str, Any] = {"filter": "tar"} if hasattr(tarfile, "tar_filter") else {}
     with tarfile.open(project.package_file(target.name)) as package:
-        package.extractall(folder, filter="tar")
+        package.extractall(folder, **safe)
     image = context.scratch / "distribution.ext4"
     disk.make_ext4(image, size=disk.size_of(folder, room=_ROOM), label="distribution", context=context, folder=folder)
     return image

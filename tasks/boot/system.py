@@ -53,7 +53,6 @@ def make(project: Project, target: Target, boot: AnyBoot, context: Context) -> N
     wanted = (*PACKAGES, *boot.packages)
     found = tree.merge(_packages(project, target, boot, context, wanted, _WITHOUT))
     context.note("making the guest's disk")
-    files.own_folder(parts.root.parent)
     first = [*target.emulated.modules, *_FIRST_MODULES]
     order = modules.load_order(first, kernel.modules, kernel.builtin)
     disk.write_cpio(parts.initramfs, _initramfs(found, kernel, order))

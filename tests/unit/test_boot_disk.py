@@ -23,7 +23,7 @@ ENTRIES = [
     Entry(name="etc/shadow", source=b"x", mode=0o200),
     Entry(name="bin", link="usr/bin"),
     Entry(name="gone", link="/no/such"),
-    Entry(name="tmp", mode=0o1777),
+    Entry(name="var", mode=0o1777),
     Entry(name="empty", source=b""),
 ]
 
@@ -86,7 +86,7 @@ def test_cpio(tmp_path: Path) -> None:
         "etc/shadow": ("0o100200", b"x"),
         "gone": ("0o120644", b"/no/such"),
         "init": ("0o100755", b"#!/bin/sh\n"),
-        "tmp": ("0o41777", b""),
+        "var": ("0o41777", b""),
         "usr": ("0o40755", b""),
         "usr/bin": ("0o40755", b""),
         "usr/bin/su": ("0o104755", b"su"),
@@ -141,7 +141,7 @@ def test_folder(tmp_path: Path) -> None:
         "init": "0o755",
         "locked": "0o700",
         "locked/x": "0o644",
-        "tmp": "0o1777",
+        "var": "0o1777",
         "usr": "0o755",
         "usr/bin": "0o755",
         "usr/bin/su": "0o4755",
@@ -185,7 +185,7 @@ def test_ext4_holds_the_folder(tmp_path: Path, context: Context) -> None:
     for name, kind, mode in (
         ("/init", "regular", "0755"),
         ("/usr/bin/su", "regular", "04755"),
-        ("/tmp", "directory", "01777"),
+        ("/var", "directory", "01777"),
     ):
         assert re.search(rf"Type: {kind}\s+Mode:\s+{mode} ", debugfs(image, f"stat {name}")), name
     assert 'Fast link dest: "usr/bin"' in debugfs(image, "stat /bin")

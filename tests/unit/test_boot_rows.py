@@ -94,7 +94,7 @@ def test_a_mistake_of_ours_is_not_taken_for_a_result() -> None:
 
 def test_expect() -> None:
     expect(True, "x", "is wrong")
-    with pytest.raises(RowError, match="^x: is wrong$"):
+    with pytest.raises(RowError, match=r"^x: is wrong$"):
         expect(False, "x", "is wrong")
 
 
