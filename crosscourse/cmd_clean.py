@@ -11,6 +11,7 @@ from doit.cmd_base import DoitCmdBase
 from crosscourse import files, graph
 from crosscourse.errors import CrosscourseError
 from crosscourse.lock import exclusive
+from crosscourse.output import say
 from crosscourse.step import Step
 
 OPTION_DRY_RUN = {
@@ -64,16 +65,16 @@ class Clean(DoitCmdBase):  # type: ignore[misc]  # doit has no type hints
             for step in steps:
                 try:
                     for line in clean(step, dry_run=dryrun):
-                        self.outstream.write(line + "\n")
+                        say(self.outstream, line)
                     if not dryrun:
                         self.dep_manager.remove(step.name)
                 except (CrosscourseError, OSError) as error:
                     failed = True
-                    self.outstream.write(f"kept: {error}\n")
+                    say(self.outstream, f"kept: {error}")
             self.dep_manager.close()
             if all and not failed:
                 for line in self._rest(Path(self.dep_manager.name).parent, dry_run=dryrun):
-                    self.outstream.write(line + "\n")
+                    say(self.outstream, line)
         return 1 if failed else 0
 
     def _rest(self, build: Path, *, dry_run: bool) -> Iterator[str]:

@@ -13,6 +13,7 @@ from crosscourse.cmd_patches import project_of
 from crosscourse.cmd_run import ending_children
 from crosscourse.errors import CrosscourseError, UnknownNameError
 from crosscourse.lock import exclusive
+from crosscourse.output import say
 from crosscourse.patch_export import Outcome
 from crosscourse.project import Project
 from crosscourse.step import scratch_folder
@@ -53,7 +54,7 @@ class PatchExport(DoitCmdBase):  # type: ignore[misc]  # doit has no type hints
             with scratch_folder(project.build / "tmp" / "patch-export") as scratch:
                 outcome = patch_export.export(project, names[0], log=log, scratch=scratch)
         for line in describe(project, names[0], outcome):
-            self.outstream.write(line + "\n")
+            say(self.outstream, line)
         return 0
 
 

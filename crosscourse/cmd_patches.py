@@ -10,6 +10,7 @@ from doit.cmd_base import DoitCmdBase
 from crosscourse import patch_table
 from crosscourse.errors import CrosscourseError
 from crosscourse.manifest import load_manifest
+from crosscourse.output import say
 from crosscourse.project import Project, known_releases
 
 OPTION_ALL = {
@@ -45,7 +46,7 @@ class Patches(DoitCmdBase):  # type: ignore[misc]  # doit has no type hints
             lines = patch_table.describe(list(patch_table.rows(one))) or [f"{one.release} has no patches."]
             title = [*([""] if index else []), f"{one.release}:"] if all else []
             for line in [*title, *lines]:
-                self.outstream.write(line + "\n")
+                say(self.outstream, line)
         return 0
 
 

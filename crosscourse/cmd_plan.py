@@ -10,6 +10,7 @@ from doit.cmd_base import DoitCmdBase
 
 from crosscourse import graph
 from crosscourse.errors import CrosscourseError
+from crosscourse.output import say
 from crosscourse.reasons import NEVER
 from crosscourse.step import Step, StepCheck
 
@@ -57,10 +58,10 @@ class Plan(DoitCmdBase):  # type: ignore[misc]  # doit has no type hints
             one.prefetch()
         plans = plan(tasks, self._why)
         for line in describe(plans, everything=all):
-            self.outstream.write(line + "\n")
+            say(self.outstream, line)
         for planned in plans:
             for line in planned.step.advice():
-                self.outstream.write(line + "\n")
+                say(self.outstream, line)
         self.dep_manager.close()
         return 0
 

@@ -153,7 +153,7 @@ def test_folder(tmp_path: Path) -> None:
 
 
 def debugfs(image: Path, request: str) -> str:
-    command = [needs("debugfs"), "-R", request, image]
+    command = [needs("debugfs"), "-R", request, str(image)]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 

@@ -125,14 +125,14 @@ package = "./c"
 @pytest.mark.parametrize(
     ("text", "old", "new", "expected"),
     [
-        (PROGRAMS, '"bin/b", ', '"bin/c", ', "boot.program.b.command: nothing has the path 'bin/c'. Did you mean 'bin/b'?"),
-        (WORKER, 'concourse = "b"', 'concourse = "bb"', "boot.concourse: there is no program 'bb' with a path. Did you"),
+        (PROGRAMS, '"bin/b", ', '"bin/c", ', "boot.program.b.command: nothing has the path 'bin/c'. Did you mean"),
+        (WORKER, 'concourse = "b"', 'concourse = "bb"', "boot.concourse: there is no program 'bb' with a path."),
         (WORKER, 'fly = "b"', 'fly = "bb"', "boot.fly: there is no program 'bb' with a path. Did you mean 'b'?"),
         (WORKER + INGREDIENT, 'fly = "b"', 'fly = "c"', "boot.fly: there is no program 'c' with a path. Known: b."),
         (WORKER, "tasks/x.c", "tasks/y.c", 'boot.image-programs."opt/x": there is no file tasks/y.c'),
-        (WORKER, '[boot.scenario.one]\n', "[boot.scenario.one]\nextra = true\n", "boot.scenario: none is part of `boot`"),
+        (WORKER, 'runtime = "containerd"', 'runtime = "x"\nextra = true', "boot.scenario: none is part of `boot`"),
     ],
-)  # fmt: skip
+)
 def test_names_that_refer_to_nothing(tmp_path: Path, text: str, old: str, new: str, expected: str) -> None:
     assert old in text
     (problem,) = problems(tmp_path, text.replace(old, new))
