@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -78,11 +79,14 @@ def serving(
 
 def _record(folder: Path, pid: int) -> None:
     with (folder / RECORD).open("a", encoding="utf-8") as stream:
-        stream.write(f"{pid} {_started(pid)}\n")
+        stream.write(f"{pid} {started_at(pid)}\n")
 
 
-def _started(pid: int) -> str:
-    """When a process started, in clock ticks after boot (proc_pid_stat(5), field 22): with its number it is unique."""
+def started_at(pid: int) -> str:
+    """When a process started, in clock ticks after boot (proc_pid_stat(5), field 22); ``-`` if there is none.
+
+    With its number it is unique.
+    """
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except (OSError, IndexError):
@@ -92,10 +96,11 @@ def _started(pid: int) -> str:
 def end_left_over(folder: Path) -> list[int]:
     """End what a killed run left running in ``folder``, whole process groups. Returns their numbers."""
     try:
-        rows = [line.split() for line in (folder / RECORD).read_text(encoding="utf-8").splitlines()]
+        text = (folder / RECORD).read_text(encoding="ascii", errors="replace")
     except OSError:
         return []
-    found = [int(row[0]) for row in rows if len(row) == 2 and row[1] != "-" and _started(int(row[0])) == row[1]]
+    rows = [re.fullmatch(r"(\d+) (\d+)", line) for line in text.splitlines()]
+    found = [int(row[1]) for row in rows if row and started_at(int(row[1])) == row[2]]
     for pid in found:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)
