@@ -6,7 +6,6 @@ a user-mode emulator (``go help test``, "-exec").
 
 from __future__ import annotations
 
-import platform
 import re
 import shlex
 import shutil
@@ -25,12 +24,11 @@ from tasks import modules, toolchain
 from tasks.compile import recipe, source_inputs, target_inputs
 from tasks.stages import tasks_of
 from toolchains import golang
-from toolchains.targets import Target, get_target
+from toolchains.targets import Target, get_target, host_goarch
 from toolchains.tools import program
 
 # MiB. A guess: linking a test program with most of a source in it takes less than linking the whole.
 _MEMORY = 800
-_GOARCH = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
 # What `go test` says of a package: "ok", "FAIL" with a time or "[build failed]", "?" without tests.
 _PACKAGE = re.compile(r"^(ok|FAIL)\s+([^\s(]\S*)(?:\s+(.*))?$")
@@ -154,7 +152,7 @@ def find_emulator(target: Target, path: str) -> str | None:
 
     Raises EmulatorMissingError.
     """
-    if _GOARCH.get(platform.machine()) == target.goarch:
+    if host_goarch() == target.goarch:
         return None
     for name in (target.elf.emulator, f"{target.elf.emulator}-static"):
         if found := shutil.which(name, path=path):

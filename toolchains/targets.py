@@ -121,12 +121,16 @@ def get_target(name: str) -> Target:
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
-def host_target() -> Target:
-    """The target that this machine itself is. UnknownNameError if there is none for it."""
+def host_goarch() -> str:
+    """GOARCH of this machine; what uname says of it, where Go has another name for it that is not known here."""
     import platform
 
-    goarch = _MACHINES.get(platform.machine(), platform.machine())
+    return _MACHINES.get(platform.machine(), platform.machine())
+
+
+def host_target() -> Target:
+    """The target that this machine itself is. UnknownNameError if there is none for it."""
     for target in load_targets().values():
-        if target.goarch == goarch:
+        if target.goarch == host_goarch():
             return target
-    raise UnknownNameError("target for this machine", goarch, load_targets())
+    raise UnknownNameError("target for this machine", host_goarch(), load_targets())

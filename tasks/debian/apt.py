@@ -1,6 +1,6 @@
 """Debian packages for another architecture: the machine's own apt, with a private root, resolves, fetches, checks.
 
-apt checks the archive's signature and each package's hash (https://wiki.debian.org/SecureApt). Nothing is installed.
+apt checks the archive's signature and each package's hash (apt-secure(8)). Nothing is installed.
 """
 
 from __future__ import annotations

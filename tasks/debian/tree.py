@@ -1,6 +1,6 @@
 """One tree from many Debian packages, with what their maintainer scripts would have done, done natively.
 
-The data archives are merged in memory; links of the merged ``/usr`` (https://wiki.debian.org/UsrMerge) come first.
+The data archives are merged in memory; links of the merged ``/usr`` (file-hierarchy(7)) come first.
 """
 
 from __future__ import annotations
