@@ -13,7 +13,7 @@ import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ class Service:
     name: str
     pid: int
     log: Path
-    child: Any
+    child: Any = field(repr=False)  # whose own repr waits for it to end
 
     def alive(self) -> bool:
         """Whether it still runs."""

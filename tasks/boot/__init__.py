@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from crosscourse import archive, files
 from crosscourse.errors import CrosscourseError
 from crosscourse.manifest_boot import AnyBoot, BootWorker, Scenario
@@ -195,7 +197,9 @@ def _step(project: Project, target: Target, group: str, name: str, scenario: Sce
         needs += [f"guest:{target.name}:image", compile_name(host, boot.concourse), compile_name(host, boot.fly)]
 
     def inputs() -> Inputs:
-        own = table_inputs("scenario", scenario) if scenario else table_inputs("boot", boot)
+        # Of the scenarios only the own one counts; of the rest all does, the memory too.
+        table = {key: str(value) for key, value in msgspec.to_builtins(boot).items() if key != "scenario"}
+        own = {"boot": table, **(table_inputs("scenario", scenario) if scenario else {})}
         code = sorted(str(path) for path in paths.HERE.glob("*.py"))
         return {"recipe": recipe(*code), "machine": str(target.emulated), **own}
 

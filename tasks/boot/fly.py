@@ -22,7 +22,7 @@ class FlyError(RowError):
 
     def __init__(self, command: str, ending: str, said: str) -> None:
         self.ending = ending.replace("exit status 124", "exit status 124 (its time was over)")
-        self.said = "\n".join(filter(None, map(progress.plain_text, said.splitlines())))
+        self.said = "\n".join(filter(None, map(progress.plain_text, said.split("\n"))))
         super().__init__(command, f"{self.ending}:\n{self.said}")
 
 
@@ -105,5 +105,5 @@ class Fly:
 
 def lines_with(text: str, start: str) -> list[str]:
     """The lines of a build's output that begin with ``start``."""
-    lines = [progress.plain_text(line).strip() for line in text.splitlines()]
+    lines = [progress.plain_text(line).strip() for line in text.split("\n")]
     return [line for line in lines if line.startswith(start)]

@@ -24,6 +24,9 @@ from toolchains.targets import Machine
 # Rounds of emulation are shared by the guest's processors: more of them than the host has slow each other down.
 PROCESSORS = min(os.cpu_count() or 1, 4)
 
+# Seconds between two looks at whether the guest still runs.
+_POLL = 1.0
+
 
 class GuestError(CrosscourseError):
     """A guest that does not start, or no longer answers."""
@@ -64,9 +67,12 @@ class Guest:
         self.number += 1
         text = base64.b64encode(script.encode()).decode()
         try:
+            self.line.settimeout(30)  # a busy guest reads slowly, and half a line would be lost
             self.line.sendall(f"{self.number} {seconds} {text}\n".encode())
         except OSError as error:
             raise self._silent(f"takes no more commands ({error})") from None
+        finally:
+            self.line.settimeout(_POLL)
         return self.wait(str(self.number), seconds + 30)
 
     def wait(self, mark: str, seconds: float) -> Answer:
@@ -84,10 +90,12 @@ class Guest:
                 received = self.line.recv(1 << 16)
             except TimeoutError:
                 received = None
+            except ConnectionError:
+                received = b""
             if received:
                 self.buffer += received
             elif received == b"" or not self.service.alive():
-                break
+                raise self._silent("has ended")
             if process.stopping():
                 raise process.StoppedError
         raise self._silent(f"gave no answer for {seconds:.0f} s")
@@ -179,5 +187,5 @@ def _connect(service: Service, path: Path) -> socket.socket:
                 raise GuestError("qemu", "opened no line to the guest", f"Its log: {service.log}") from None
             time.sleep(0.05)
         else:
-            line.settimeout(1)
+            line.settimeout(_POLL)
             return line

@@ -60,6 +60,8 @@ def load_order(wanted: Iterable[str], available: Mapping[str, bytes], builtin: I
         visit(name.replace("-", "_"))
     if missing:
         raise ModuleError(
-            f"kernel modules {', '.join(missing)}", "this kernel has none", "Check [boot] modules in the manifest."
+            f"kernel modules {', '.join(dict.fromkeys(missing))}",
+            "this kernel has none",
+            "Check [boot] modules in the manifest.",
         )
     return order

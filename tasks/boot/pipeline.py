@@ -18,6 +18,7 @@ TICKS = 25
 
 # A line of output for each program: its name, its exit status, when it began and ended (in seconds), what it said.
 _TRY = """
+set -f
 try() {
     name=$1; shift
     read -r began _ </proc/uptime

@@ -39,7 +39,7 @@ def run_folder(project: Project, context: Context) -> Iterator[Path]:
         if ended:
             context.tell(f"ended what a killed boot had left running: {', '.join(map(str, ended))}")
         _remove(left)
-    _owner(folder).write_text(f"{os.getpid()} {started_at(os.getpid())}\n", encoding="utf-8")
+    files.write_text(_owner(folder), f"{os.getpid()} {started_at(os.getpid())}\n")
     _make(folder)
     try:
         yield folder
@@ -70,7 +70,10 @@ def _remove(folder: Path) -> None:
 def _left_over(top: Path, own: Path) -> Iterator[Path]:
     """Folders whose owner is gone. Ours is among them, whatever is there: a lock keeps a second run out."""
     for owner in sorted(top.glob("*.owner")):
-        pid, _, started = owner.read_text(encoding="utf-8").strip().partition(" ")
+        try:
+            pid, _, started = owner.read_text(encoding="ascii", errors="replace").strip().partition(" ")
+        except FileNotFoundError:
+            continue  # its boot has just ended
         if owner.with_suffix("") != own and (not pid.isdecimal() or started_at(int(pid)) != started):
             yield owner.with_suffix("")
     yield own

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -84,10 +85,14 @@ def find(need: Need) -> Path | None:
 def _elsewhere(name: str) -> str | None:
     for pattern in _FOLDERS:
         # The newest version first.
-        for folder in sorted(Path("/").glob(pattern.lstrip("/")), reverse=True):
+        for folder in sorted(Path("/").glob(pattern.lstrip("/")), key=_version, reverse=True):
             if os.access(folder / name, os.X_OK):
                 return str(folder / name)
     return None
+
+
+def _version(folder: Path) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", str(folder))]
 
 
 def missing(wanted: Sequence[Need]) -> list[Need]:

@@ -5,11 +5,15 @@ The data archives are merged in memory; links of the merged ``/usr`` (file-hiera
 
 from __future__ import annotations
 
+import contextlib
+import lzma
 import tarfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from crosscourse.archive import Entry
+from crosscourse.errors import CrosscourseError
 
 MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 # Of documentation only the licences stay.
@@ -39,20 +43,28 @@ _BUNDLE = "etc/ssl/certs/ca-certificates.crt"
 Tree = dict[str, Entry]
 
 
+class PackageError(CrosscourseError):
+    """A file that is no Debian package, or a damaged one."""
+
+
 def merge(packages: Iterable[Path]) -> Tree:
     """The files of ``packages`` by name, as they would be installed; a later package's file wins.
 
-    Raises OSError and tarfile.TarError for a file that is no Debian package.
+    Raises PackageError for a file that is no Debian package.
     """
-    from debian.debfile import DebFile
+    from debian.arfile import ArError
+    from debian.debfile import DebError, DebFile
 
     tree: Tree = {}
     for path in packages:
-        package = DebFile(filename=str(path))
         try:
-            _add(tree, package.data.tgz())
-        finally:
-            package.close()
+            package = DebFile(filename=str(path))
+            with contextlib.closing(package):
+                _add(tree, package.data.tgz())
+        except (OSError, EOFError, tarfile.TarError, lzma.LZMAError, zlib.error, ArError, DebError) as error:
+            raise PackageError(
+                str(path), f"can't be read as a Debian package: {error}", "Remove it; it is fetched again."
+            ) from None
     return settle(tree)
 
 
@@ -72,7 +84,8 @@ def settle(tree: Tree) -> Tree:
             done[name] = Entry(name=name, source=tree[master].source)
     certificates = [entry.source for name, entry in sorted(tree.items()) if _is_certificate(name)]
     if certificates:
-        done[_BUNDLE] = Entry(name=_BUNDLE, source=b"".join(text for text in certificates if isinstance(text, bytes)))
+        texts = [text.rstrip(b"\n") + b"\n" for text in certificates if isinstance(text, bytes)]
+        done[_BUNDLE] = Entry(name=_BUNDLE, source=b"".join(texts))
     return done
 
 
@@ -90,9 +103,9 @@ def _add(tree: Tree, data: tarfile.TarFile) -> None:
             tree[name] = Entry(name=name, mode=member.mode, owner=owner)
         elif member.issym():
             tree[name] = Entry(name=name, link=member.linkname, owner=owner)
-        elif member.islnk():
-            tree[name] = Entry(name=name, source=tree[place(member.linkname)].source, mode=member.mode, owner=owner)
-        elif member.isfile():
+        elif member.islnk() and (other := tree.get(place(member.linkname))):
+            tree[name] = Entry(name=name, source=other.source, mode=member.mode, owner=owner)
+        elif member.isfile() or member.islnk():  # a hard link whose first name was left out
             stream = data.extractfile(member)
             assert stream is not None
             tree[name] = Entry(name=name, source=stream.read(), mode=member.mode, owner=owner)

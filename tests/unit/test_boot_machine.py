@@ -153,7 +153,6 @@ def test_a_line_that_closes_is_not_waited_for(other: Pair) -> None:
     assert time.monotonic() - begun < 5
 
 
-@pytest.mark.xfail(strict=True, raises=ConnectionResetError, reason="wait takes a reset of the line for no end of it")
 def test_a_line_that_closes_before_the_command_was_read(other: Pair) -> None:
     guest, far = other
     guest.line.sendall(b"a command\n")
@@ -162,7 +161,6 @@ def test_a_line_that_closes_before_the_command_was_read(other: Pair) -> None:
         guest.wait("1", 60)
 
 
-@pytest.mark.xfail(strict=True, reason="the message gives the time that there was, not that the machine has ended")
 def test_a_line_that_closes_is_not_told_as_a_time_out(other: Pair) -> None:
     guest, far = other
     far.line.close()

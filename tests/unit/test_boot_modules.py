@@ -89,7 +89,6 @@ def test_all_that_is_missing_is_named() -> None:
     assert "[boot] modules" in caught.value.remedy
 
 
-@pytest.mark.xfail(strict=True, reason="load_order names a module once for each that needs it")
 def test_what_is_missing_is_named_once() -> None:
     with pytest.raises(ModuleError) as caught:
         load_order(["a", "b", "gone"], known(a="gone", b="gone"), [])

@@ -118,7 +118,6 @@ def test_what_a_program_said_and_how_it_ended() -> None:
         assert 0 < float(began) <= float(ended)
 
 
-@pytest.mark.xfail(strict=True, reason="what a program said is not quoted in the script")
 def test_what_a_program_said_is_no_pattern() -> None:
     assert tried("a echo '/*'")[0][4:] == ["/*"]
 
@@ -153,7 +152,6 @@ def test_an_error_of_fly_is_told_as_a_person_would_have_seen_it() -> None:
     assert (error.ending, error.said) == ("ended with exit status 2", "fetching\n  done")
 
 
-@pytest.mark.xfail(strict=True, reason="splitlines takes a carriage return for the end of a line")
 def test_what_was_overwritten_is_not_told() -> None:
     assert FlyError("fly watch", "ended", "10%\r50%\r100%\ndone\n").said == "100%\ndone"
 

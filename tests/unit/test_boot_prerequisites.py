@@ -101,7 +101,6 @@ def test_the_newest_version_is_taken(tmp_path: Path) -> None:
     assert find(THING) == tmp_path / "versions/15/bin/thing"
 
 
-@pytest.mark.xfail(strict=True, reason="folders are sorted as texts, where 9 comes after 15")
 def test_the_newest_version_is_the_highest_number(tmp_path: Path) -> None:
     for version in ("9.6", "15"):
         program(tmp_path / "versions" / version / "bin" / "thing")

@@ -84,7 +84,6 @@ class Unshown:
         raise AssertionError("waits until the program ends")
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="the child is part of a service's repr")
 def test_it_can_be_shown_while_it_runs() -> None:
     assert "qemu" in repr(Service(name="qemu", pid=1, log=Path("log"), child=Unshown()))
 
