@@ -15,7 +15,7 @@ from crosscourse.manifest_types import Name, RelativePath, Table
 class BootProgram(Table, frozen=True, kw_only=True):
     """``[boot.program.NAME]``: a program of the distribution and what it must do in the guest.
 
-    ``command``: words; the first is a path below the release's root. ``expect``: a text that its output has.
+    ``command``: words; the first is the name of an artifact. ``expect``: a text that its output has.
     ``status``: its exit status.
     """
 

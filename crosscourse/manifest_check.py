@@ -197,11 +197,11 @@ def _boot_problems(manifest: Manifest, root: Path) -> Iterator[str]:
     """``root``: the project's folder, where programs of the image for tasks are."""
     boot = manifest.boot
     if isinstance(boot, BootPrograms):
-        paths = [str(artifact.path) for artifact in manifest.artifact.values() if artifact.path]
+        programs = [n for n, a in manifest.artifact.items() if isinstance(a, GoBinary | CProgram) and a.path]
         for name, program in boot.program.items():
-            if program.command[0] not in paths:
-                key = f"boot.program.{name}.command"
-                yield f"{key}: nothing has the path '{program.command[0]}'. {nearest(program.command[0], paths)}"
+            if program.command[0] not in programs:
+                key, word = f"boot.program.{name}.command", program.command[0]
+                yield f"{key}: there is no program '{word}' with a path. {nearest(word, programs)}"
     if isinstance(boot, BootWorker):
         packaged = [name for name, a in manifest.artifact.items() if isinstance(a, GoBinary) and a.path]
         for key, name in (("concourse", boot.concourse), ("fly", boot.fly)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterator
 
+from crosscourse.manifest import Manifest
 from crosscourse.manifest_boot import BootProgram, BootPrograms
 from tasks.boot.machine import Guest
 from tasks.boot.rows import Check, Seen, expect
@@ -13,14 +14,15 @@ from tasks.boot.rows import Check, Seen, expect
 TOP = "/usr/local"
 
 
-def checks(boot: BootPrograms, guest: Callable[[], Guest], root: str) -> Iterator[Check]:
-    """A check for each program. ``root``: the distribution's folder."""
+def checks(boot: BootPrograms, guest: Callable[[], Guest], manifest: Manifest) -> Iterator[Check]:
+    """A check for each program."""
     for name, program in boot.program.items():
-        yield _check(name, program, guest, root)
+        artifact, *words = program.command
+        place = f"{TOP}/{manifest.release.root}/{manifest.artifact[artifact].path}"
+        yield _check(name, program, guest, [place, *words])
 
 
-def _check(name: str, program: BootProgram, guest: Callable[[], Guest], root: str) -> Check:
-    words = [f"{TOP}/{root}/{program.command[0]}", *program.command[1:]]
+def _check(name: str, program: BootProgram, guest: Callable[[], Guest], words: list[str]) -> Check:
 
     def act() -> Seen:
         answer = guest().run(shlex.join(words))

@@ -99,7 +99,7 @@ def _checks(session: Session) -> Iterator[rows.Check]:
         yield from worker.checks(session, boot)
     elif isinstance(boot, BootPrograms):
         yield rows.Check(name="boot", title="the guest is up", act=lambda: start(session))
-        yield from programs.checks(boot, lambda: session.guest, session.project.manifest.release.root)
+        yield from programs.checks(boot, lambda: session.guest, session.project.manifest)
 
 
 def start(session: Session) -> rows.Seen:

@@ -16,7 +16,7 @@ PROGRAMS = """
 kind = "programs"
 suite = "bookworm"
 [boot.program.b]
-command = ["bin/b", "word"]
+command = ["b", "word"]
 """
 WORKER = """
 [boot]
@@ -63,7 +63,7 @@ def test_programs(tmp_path: Path) -> None:
     assert isinstance(found, BootPrograms)
     assert (found.suite, found.packages, found.modules, found.memory) == ("bookworm", [], [], 1024)
     program = found.program["b"]
-    assert (program.command, program.expect, program.status) == (["bin/b", "word"], "", 0)
+    assert (program.command, program.expect, program.status) == (["b", "word"], "", 0)
 
 
 def test_worker(tmp_path: Path) -> None:
@@ -86,8 +86,8 @@ def test_worker(tmp_path: Path) -> None:
         (PROGRAMS, "suite =", "suit =", "boot.suit: unknown key. Did you mean 'suite'?"),
         (PROGRAMS, 'suite = "bookworm"', "", "boot.suite: this key is missing"),
         (PROGRAMS, 'suite = "bookworm"', "suite = 12", "boot.suite: expected `str`, got `int`"),
-        (PROGRAMS, '["bin/b", "word"]', "[]", "boot.program.b.command: expected `array` of length >= 1"),
-        (PROGRAMS, '["bin/b", "word"]', '"bin/b"', "boot.program.b.command: expected `array`, got `str`"),
+        (PROGRAMS, '["b", "word"]', "[]", "boot.program.b.command: expected `array` of length >= 1"),
+        (PROGRAMS, '["b", "word"]', '"b"', "boot.program.b.command: expected `array`, got `str`"),
         (PROGRAMS, "program.b]", "program.B]", "boot.program.B (its name): expected a name of lower-case letters"),
         (PROGRAMS, "command =", "status = 'x'\ncommand =", "boot.program.b.status: expected `int`, got `str`"),
         (PROGRAMS, "command =", "comand =", "boot.program.b.command: this key is missing"),
@@ -125,7 +125,7 @@ package = "./c"
 @pytest.mark.parametrize(
     ("text", "old", "new", "expected"),
     [
-        (PROGRAMS, '"bin/b", ', '"bin/c", ', "boot.program.b.command: nothing has the path 'bin/c'. Did you mean"),
+        (PROGRAMS, '"b", ', '"bb", ', "boot.program.b.command: there is no program 'bb' with a path. Did you mean"),
         (WORKER, 'concourse = "b"', 'concourse = "bb"', "boot.concourse: there is no program 'bb' with a path."),
         (WORKER, 'fly = "b"', 'fly = "bb"', "boot.fly: there is no program 'bb' with a path. Did you mean 'b'?"),
         (WORKER + INGREDIENT, 'fly = "b"', 'fly = "c"', "boot.fly: there is no program 'c' with a path. Known: b."),
