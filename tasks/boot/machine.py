@@ -21,7 +21,7 @@ from crosscourse.service import Service, serving
 from tasks.boot.paths import System
 from toolchains.targets import Machine
 
-# Rounds of emulation are shared by the guest's processors: more of them than the host has slow each other down.
+# More processors than the host has would slow each other down.
 PROCESSORS = min(os.cpu_count() or 1, 4)
 
 # Seconds between two looks at whether the guest still runs.
