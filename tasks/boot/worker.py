@@ -29,7 +29,6 @@ class Course:
     session: Session
     boot: BootWorker
     store: registry.Registry | None = None
-    pushed: image.Image | None = None
     node: servers.Web | None = None
     flying: Fly | None = None
     begun: dict[str, deque[Build]] = field(default_factory=dict)
@@ -84,7 +83,7 @@ def _servers(course: Course) -> Seen:
     course.flying = fly
     layer = paths.image_folder(project, session.target) / "layer.tgz"
     epoch = project.manifest.epoch
-    course.pushed = image.push(course.store, pipeline.REPOSITORY, layer, epoch, context.scratch)
+    image.push(course.store, pipeline.REPOSITORY, layer, epoch, context.scratch)
     fly.set_pipeline(pipeline.pipeline(course.store.port), context.scratch)
     return Seen()
 
