@@ -11,15 +11,20 @@ import os
 import re
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from crosscourse import process
+from crosscourse.errors import CrosscourseError
 
 RECORD = "processes"
+
+
+class NotReadyError(CrosscourseError):
+    """A program that runs and can't be used."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +44,20 @@ class Service:
         """Raise CommandError, with the end of the log, if the program has ended by itself."""
         if not self.alive():
             raise process.CommandError(self.name, "ended too early", process.tail_of(self.log), f"Its log: {self.log}")
+
+    def wait_until(self, ready: Callable[[], bool], trouble: str, *, seconds: float) -> None:
+        """Wait until the program can be used. ``trouble``: what to say of it if that takes longer than ``seconds``.
+
+        Raises NotReadyError, CommandError (it has ended), StoppedError.
+        """
+        end = time.monotonic() + seconds
+        while not ready():
+            self.check()
+            if process.stopping():
+                raise process.StoppedError
+            if time.monotonic() > end:
+                raise NotReadyError(self.name, f"{trouble} within {seconds:.0f} s", f"Its log: {self.log}")
+            time.sleep(0.05)
 
     def stop(self, number: int = signal.SIGTERM, *, seconds: float = 10) -> bool:
         """Ask the program to end. Returns whether it did within that time."""

@@ -111,7 +111,7 @@ def _quote(flags: list[str]) -> str:
 def build_environment(project: Project, target: Target, artifact: GoBinary) -> dict[str, str]:
     """The environment of ``go build``: for cgo with the C compiler and the libraries' pkg-config files."""
     cache = toolchain.cache(project)
-    goroot = program(toolchain.find(project, "go"), cache).parent.parent
+    goroot = toolchain.goroot(project)
     home = project.build / "home"
     home.mkdir(parents=True, exist_ok=True)
     if not artifact.cgo:

@@ -21,7 +21,6 @@ from tasks import toolchain
 from tasks.compile import target_inputs
 from toolchains import golang
 from toolchains.targets import Target
-from toolchains.tools import program
 
 _NETWORK_WORDS = re.compile(
     r"dial tcp|no such host|i/o timeout|connection re(fused|set)|TLS handshake|unexpected EOF|server misbehaving|"
@@ -57,7 +56,7 @@ def _step(project: Project, target: Target, source: str, binaries: list[GoBinary
         return {"modules": wanted, "packages": packages, **target_inputs(target)}
 
     def work(context: Context) -> None:
-        goroot = program(toolchain.find(project, "go"), toolchain.cache(project)).parent.parent
+        goroot = toolchain.goroot(project)
         env = golang.environment(goroot, cache=project.cache, home=project.build / "home", target=target)
         context.note("downloading modules")
         for binary in binaries:

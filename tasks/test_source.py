@@ -25,7 +25,6 @@ from tasks.compile import recipe, source_inputs, target_inputs
 from tasks.stages import tasks_of
 from toolchains import golang
 from toolchains.targets import Target, get_target, host_goarch
-from toolchains.tools import program
 
 # MiB. A guess: linking a test program with most of a source in it takes less than linking the whole.
 _MEMORY = 800
@@ -108,7 +107,7 @@ def _flags(go: GoSettings) -> list[str]:
 
 def _run(project: Project, target: Target | None, name: str, context: Context) -> None:
     source, folder = project.source(name), project.checkout(name)
-    goroot = program(toolchain.find(project, "go"), toolchain.cache(project)).parent.parent
+    goroot = toolchain.goroot(project)
     home = project.build / "home"
     home.mkdir(parents=True, exist_ok=True)
     # Ginkgo writes colours into logs too unless it is told not to.

@@ -8,7 +8,7 @@ from pathlib import Path
 from crosscourse import process
 from crosscourse.project import Project
 from crosscourse.step import Context, Step
-from toolchains.tools import Tool, get_tool, install_tool, is_installed, tool_path
+from toolchains.tools import Tool, get_tool, install_tool, is_installed, program, tool_path
 
 
 def cache(project: Project) -> Path:
@@ -24,6 +24,11 @@ def find(project: Project, name: str) -> Tool:
 def location(project: Project, name: str) -> Path:
     """Where a tool of the release is installed."""
     return tool_path(find(project, name), cache(project))
+
+
+def goroot(project: Project) -> Path:
+    """GOROOT of the release's Go."""
+    return program(find(project, "go"), cache(project)).parent.parent
 
 
 def steps(project: Project) -> Iterator[Step]:

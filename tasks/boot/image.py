@@ -6,7 +6,6 @@ Formats: https://github.com/opencontainers/image-spec (config, manifest, image-i
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 import shutil
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from crosscourse.manifest_boot import BootWorker
 from crosscourse.project import Project
 from crosscourse.step import Context
 from tasks import toolchain
-from tasks.boot.registry import Registry
+from tasks.boot.registry import Registry, digest
 from tasks.debian import apt, tree
 from toolchains import golang, zig
 from toolchains.targets import Oci, Target
@@ -79,16 +78,14 @@ def make_layer(project: Project, target: Target, boot: BootWorker, output: Path,
 
 def _compile(project: Project, target: Target, source: Path, output: Path, context: Context) -> None:
     """A program of one file, linked statically, in C or Go; a script as it is."""
-    cache = toolchain.cache(project)
     if source.suffix == ".sh":
         shutil.copyfile(source, output)
     elif source.suffix == ".c":
-        compiler = zig.compiler(program(toolchain.find(project, "zig"), cache), target)
+        compiler = zig.compiler(program(toolchain.find(project, "zig"), toolchain.cache(project)), target)
         env = process.base_environment(**zig.environment(project.cache))
         context.run([*compiler, "-static", source, "-o", output], env=env)
     else:
-        goroot = program(toolchain.find(project, "go"), cache).parent.parent
-        env = golang.environment(goroot, cache=project.cache, home=context.scratch, target=target)
+        env = golang.environment(toolchain.goroot(project), cache=project.cache, home=context.scratch, target=target)
         context.run(["go", "build", *project.manifest.go.flags, "-o", output, source], env=env)
 
 
@@ -102,25 +99,34 @@ def push(registry: Registry, repository: str, layer: Path, epoch: int, scratch: 
 
     Raises RegistryError.
     """
-    content = layer.read_bytes()
-    shared = registry.put_blob(repository, content)
+    shared = _push_layer(registry, repository, layer.read_bytes())
     entries = []
     for platform in PLATFORMS:
         mark = scratch / "mark.tgz"
         archive.write_tgz(mark, [Entry(name=MARK, source=f"{name_of(platform)}\n".encode())], epoch=epoch)
-        marked = mark.read_bytes()
-        registry.put_blob(repository, marked)
-        manifest = _manifest(registry, repository, platform, [content, marked])
+        marked = _push_layer(registry, repository, mark.read_bytes())
+        manifest = _manifest(registry, repository, platform, [shared, marked])
         entries.append({"mediaType": MANIFEST, **manifest, "platform": _platform(platform)})
     index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}
-    digest = registry.put_manifest(repository, "latest", INDEX, _json(index))
-    assert shared
     names = map(name_of, PLATFORMS)
     return Image(
         repository=repository,
-        digest=digest,
+        digest=registry.put_manifest(repository, "latest", INDEX, _json(index)),
         manifests=dict(zip(names, (entry["digest"] for entry in entries), strict=True)),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Layer:
+    """A layer as manifests name it; ``diff_id``: the digest of what is in it, not compressed."""
+
+    descriptor: dict[str, Any]
+    diff_id: str
+
+
+def _push_layer(registry: Registry, repository: str, content: bytes) -> _Layer:
+    registry.put_blob(repository, content)
+    return _Layer(descriptor=_descriptor(_LAYER, content), diff_id=digest(gzip.decompress(content)))
 
 
 def _platform(platform: Oci) -> dict[str, str]:
@@ -128,12 +134,12 @@ def _platform(platform: Oci) -> dict[str, str]:
     return {"architecture": platform.architecture, "os": "linux", **variant}
 
 
-def _manifest(registry: Registry, repository: str, platform: Oci, layers: list[bytes]) -> dict[str, Any]:
+def _manifest(registry: Registry, repository: str, platform: Oci, layers: list[_Layer]) -> dict[str, Any]:
     config = _json(
         {
             **_platform(platform),
             "config": {"Env": ["PATH=/usr/local/bin:/usr/bin:/usr/sbin", "CROSSCOURSE=image"]},
-            "rootfs": {"type": "layers", "diff_ids": [_digest(gzip.decompress(layer)) for layer in layers]},
+            "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in layers]},
         }
     )
     registry.put_blob(repository, config)
@@ -142,19 +148,17 @@ def _manifest(registry: Registry, repository: str, platform: Oci, layers: list[b
             "schemaVersion": 2,
             "mediaType": MANIFEST,
             "config": _descriptor(_CONFIG, config),
-            "layers": [_descriptor(_LAYER, layer) for layer in layers],
+            "layers": [layer.descriptor for layer in layers],
         }
     )
-    digest = registry.put_manifest(repository, _digest(manifest), MANIFEST, manifest)
-    return {"digest": digest, "size": len(manifest)}
+    return {
+        "digest": registry.put_manifest(repository, digest(manifest), MANIFEST, manifest),
+        "size": len(manifest),
+    }
 
 
 def _descriptor(kind: str, content: bytes) -> dict[str, Any]:
-    return {"mediaType": kind, "digest": _digest(content), "size": len(content)}
-
-
-def _digest(content: bytes) -> str:
-    return "sha256:" + hashlib.sha256(content).hexdigest()
+    return {"mediaType": kind, "digest": digest(content), "size": len(content)}
 
 
 def _json(value: object) -> bytes:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -20,13 +19,13 @@ from urllib.parse import urljoin
 
 from crosscourse import process
 from crosscourse.errors import CrosscourseError
-from crosscourse.service import Service, serving
+from crosscourse.service import serving
 from tasks.boot import prerequisites
-from tasks.boot.ports import free_port
+from tasks.boot.ports import free_port, open_local
 
 
 class RegistryError(CrosscourseError):
-    """A registry that refused a request, or did not start."""
+    """A registry that refused a request, or did not answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,18 +36,18 @@ class Registry:
 
     def put_blob(self, repository: str, content: bytes) -> str:
         """Store a blob; returns its digest. Raises RegistryError."""
-        digest = "sha256:" + hashlib.sha256(content).hexdigest()
+        name = digest(content)
         begun = self._request("POST", f"/v2/{repository}/blobs/uploads/")
         place = urljoin(self._url("/"), begun.headers["Location"])
         separator = "&" if "?" in place else "?"
         kind = {"Content-Type": "application/octet-stream"}
-        self._request("PUT", f"{place}{separator}digest={digest}", content, kind)
-        return digest
+        self._request("PUT", f"{place}{separator}digest={name}", content, kind)
+        return name
 
     def put_manifest(self, repository: str, reference: str, kind: str, content: bytes) -> str:
         """Store a manifest or an index by tag or digest; returns its digest. Raises RegistryError."""
         self._request("PUT", f"/v2/{repository}/manifests/{reference}", content, {"Content-Type": kind})
-        return "sha256:" + hashlib.sha256(content).hexdigest()
+        return digest(content)
 
     def get(self, repository: str, reference: str, *kinds: str) -> Any:
         """A manifest, an index or a config (``reference`` a digest, no ``kinds``), decoded. Raises RegistryError."""
@@ -66,8 +65,7 @@ class Registry:
             self._url(path), data=content, method=method, headers=dict(headers or {})
         )
         try:
-            # Without the proxies of the environment: this never leaves the machine.
-            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as reply:
+            with open_local(request, seconds=60) as reply:
                 return _Reply(headers=reply.headers, body=reply.read())
         except urllib.error.HTTPError as error:
             raise RegistryError("registry", f"{method} {path}: {error.code} {error.read()[:500]!r}") from None
@@ -83,7 +81,7 @@ class _Reply:
 
 @contextmanager
 def running(folder: Path, logs: Path) -> Iterator[Registry]:
-    """A registry for the time of the block. ``folder``: for what it stores. Raises RegistryError, CommandError."""
+    """A registry for the time of the block. ``folder``: for what it stores. Raises NotReadyError, CommandError."""
     port = free_port()
     configuration = {
         "version": 0.1,
@@ -96,17 +94,18 @@ def running(folder: Path, logs: Path) -> Iterator[Registry]:
     words: list[str | Path] = [prerequisites.path_of(prerequisites.REGISTRY), "serve", path]
     with serving(words, log=logs / "registry.log", env=process.base_environment(), folder=folder) as service:
         registry = Registry(port=port)
-        _await(registry, service)
+        service.wait_until(lambda: _answers(registry), "did not answer", seconds=10)
         yield registry
 
 
-def _await(registry: Registry, service: Service) -> None:
-    for _ in range(200):
-        service.check()
-        try:
-            registry._request("GET", "/v2/")
-        except RegistryError:
-            time.sleep(0.05)
-        else:
-            return
-    raise RegistryError("registry", "did not answer within 10 s", f"Its log: {service.log}")
+def _answers(registry: Registry) -> bool:
+    try:
+        registry._request("GET", "/v2/")
+    except RegistryError:
+        return False
+    return True
+
+
+def digest(content: bytes) -> str:
+    """How registries and images name a content."""
+    return "sha256:" + hashlib.sha256(content).hexdigest()

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import os
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from crosscourse import files, process
-from crosscourse.errors import CrosscourseError
-from crosscourse.service import Service, serving
+from crosscourse.service import serving
 from crosscourse.step import Context
-from tasks.boot import prerequisites
+from tasks.boot import ports, prerequisites
 from tasks.boot.ports import free_port
 
 USER = "crosscourse"
 # PostgreSQL refuses to be root; where this is root's, it runs as nobody.
 _NOBODY = 65534
-
-
-class ServerError(CrosscourseError):
-    """A server that does not start."""
+# Seconds that a server may take to start.
+_START = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,14 +81,14 @@ def database(folder: Path, logs: Path, context: Context) -> Iterator[Path]:
     options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
     command: list[str | Path] = [prerequisites.path_of(prerequisites.POSTGRES), "-D", home / "data", *options]
     with serving(command, log=log, env=env, folder=folder, user=user) as service:
-        _until(service, (home / ".s.PGSQL.5432").exists, "opened no socket")
+        service.wait_until((home / ".s.PGSQL.5432").exists, "opened no socket", seconds=_START)
         yield home
     context.say("the database was ended")
 
 
 @contextmanager
 def web(program: Path, socket: Path, folder: Path, logs: Path, context: Context) -> Iterator[Web]:
-    """The web node, ready to serve. ``program``: the release's, for this machine. Raises ServerError, CommandError."""
+    """The web node, ready to serve. ``program``: the release's, for this host. Raises NotReadyError, CommandError."""
     node = Web(
         port=free_port(),
         gate=free_port(),
@@ -130,25 +124,13 @@ def web(program: Path, socket: Path, folder: Path, logs: Path, context: Context)
     variables = {f"CONCOURSE_{name}": str(value) for name, value in settings.items()}
     env = process.base_environment(**variables, HOME=str(folder), TMPDIR=str(folder))
     with serving([program, "web"], log=logs / "web.log", env=env, folder=folder) as service:
-        _until(service, lambda: _answers(f"{node.url}/api/v1/info"), "did not answer")
+        service.wait_until(lambda: _answers(f"{node.url}/api/v1/info"), "did not answer", seconds=_START)
         yield node
 
 
 def _answers(url: str) -> bool:
     try:
-        # Without the proxies of the environment: this never leaves the machine.
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=5) as reply:
+        with ports.open_local(url, seconds=5) as reply:
             return bool(reply.status == 200)
-    except (OSError, urllib.error.URLError):
+    except OSError:
         return False
-
-
-def _until(service: Service, ready: Callable[[], bool], trouble: str, *, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not ready():
-        service.check()
-        if process.stopping():
-            raise process.StoppedError
-        if time.monotonic() > end:
-            raise ServerError(service.name, f"{trouble} within {seconds:.0f} s", f"Its log: {service.log}")
-        time.sleep(0.05)
