@@ -11,10 +11,11 @@ from typing import Any
 from doit import doit_cmd
 
 from crosscourse.project import open_project
-from tasks import boot as boot_stage
-from tasks import compile as compile_stage
-from tasks import package, patches, rootfs, sources, test_source, toolchain, verify
+from tasks import package, patches, rootfs, sources, test_source, toolchain
+from tasks.boot import steps as boot_stage
+from tasks.compile import steps as compile_stage
 from tasks.stages import for_each_target, groups, tasks_of
+from tasks.verify import steps as verify
 
 Tasks = Iterator[dict[str, Any]]
 

@@ -21,9 +21,9 @@ from pathlib import Path
 
 import msgspec
 
-from crosscourse.manifest import GoBinary
+from crosscourse.manifest.model import GoBinary
 from crosscourse.project import Project, open_project
-from tasks import compile_go
+from tasks.compile import go as compile_go
 from toolchains.targets import get_target
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -11,10 +11,10 @@ from typing import Any
 import msgspec.toml
 
 from crosscourse import files
+from crosscourse.engine.capacity import Pool
 from crosscourse.errors import UnknownNameError
-from crosscourse.fingerprint import Fingerprints
-from crosscourse.manifest import Manifest, Source, load_manifest
-from crosscourse.resources import Pool
+from crosscourse.git.fingerprint import Fingerprints
+from crosscourse.manifest.model import Manifest, Source, load_manifest
 from crosscourse.settings import Chosen, read_settings
 
 DEFAULT_RELEASE = "concourse-8.2.5"

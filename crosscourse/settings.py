@@ -71,7 +71,7 @@ def read_settings(root: Path, variables: Mapping[str, str]) -> Chosen:
 def _read_file(root: Path) -> Settings:
     import msgspec.toml
 
-    from crosscourse import manifest_check
+    from crosscourse.manifest import problems as manifest_check
 
     path = root / FILE
     try:

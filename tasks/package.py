@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from crosscourse import archive, files
 from crosscourse.archive import Entry
-from crosscourse.manifest import ResourceType
+from crosscourse.engine.reasons import Inputs
+from crosscourse.engine.step import Context, Step
+from crosscourse.manifest.model import ResourceType
 from crosscourse.project import Project
-from crosscourse.reasons import Inputs
-from crosscourse.step import Context, Step
 from tasks import rootfs
-from tasks.compile import compile_name, recipe
+from tasks.compile.steps import compile_name, recipe
 from toolchains.targets import Target, get_target
 
 

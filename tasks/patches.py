@@ -12,13 +12,17 @@ import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from crosscourse import checkout, files, patch_table, process, progress
-from crosscourse.checkout import Mark, read_mark, refuse_edits
+from crosscourse import files
+from crosscourse.engine.reasons import Inputs
+from crosscourse.engine.step import Context, Step
 from crosscourse.errors import CrosscourseError
-from crosscourse.git import commit_environment, git
+from crosscourse.git import checkout
+from crosscourse.git.checkout import Mark, read_mark, refuse_edits
+from crosscourse.git.command import commit_environment, git
+from crosscourse.patches import table as patch_table
 from crosscourse.project import Project
-from crosscourse.reasons import Inputs
-from crosscourse.step import Context, Step
+from crosscourse.run import process
+from crosscourse.view import progress
 from tasks import sources
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from crosscourse import archive, files
 from crosscourse.archive import Entry
+from crosscourse.engine.reasons import Inputs
+from crosscourse.engine.step import Context, Step
 from crosscourse.errors import CrosscourseError
-from crosscourse.fingerprint import walk
-from crosscourse.manifest import ResourceType
+from crosscourse.git.fingerprint import walk
+from crosscourse.manifest.model import ResourceType
 from crosscourse.project import Project
-from crosscourse.reasons import Inputs
-from crosscourse.step import Context, Step
-from tasks import compile as compile_stage
 from tasks import toolchain
+from tasks.compile import steps as compile_stage
 from toolchains.targets import Target, get_target
 
 ROOTFS = "rootfs.tgz"

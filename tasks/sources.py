@@ -13,14 +13,16 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from crosscourse import files, fingerprint, process
+from crosscourse import files
+from crosscourse.engine.lock import in_turn
+from crosscourse.engine.reasons import Inputs
+from crosscourse.engine.step import Context, Step
 from crosscourse.errors import CrosscourseError
-from crosscourse.git import UpstreamUnreachableError, commit_environment, git, is_network_trouble
-from crosscourse.lock import in_turn
+from crosscourse.git import fingerprint
+from crosscourse.git.command import UpstreamUnreachableError, commit_environment, git, is_network_trouble
 from crosscourse.project import Project
-from crosscourse.reasons import Inputs
-from crosscourse.retry import retrying
-from crosscourse.step import Context, Step
+from crosscourse.run import process
+from crosscourse.run.retry import retrying
 
 
 class TagMovedError(CrosscourseError):

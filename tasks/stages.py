@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from crosscourse.engine.step import Step
 from crosscourse.project import Project
-from crosscourse.step import Step
 
 Tasks = Iterator[dict[str, Any]]
 

@@ -13,17 +13,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from crosscourse import process
+from crosscourse.engine.reasons import Inputs
+from crosscourse.engine.step import Context, Step
 from crosscourse.errors import CrosscourseError
-from crosscourse.manifest import GoSettings
-from crosscourse.progress import plain_text, plural
+from crosscourse.manifest.model import GoSettings
 from crosscourse.project import Project
-from crosscourse.reasons import Inputs
-from crosscourse.step import Context, Step
-from tasks import modules, toolchain
-from tasks.compile import recipe, source_inputs, target_inputs
+from crosscourse.run import process
+from crosscourse.view.progress import plain_text, plural
+from tasks import go_modules as modules
+from tasks import toolchain
+from tasks.compile.steps import recipe, source_inputs, target_inputs
 from tasks.stages import tasks_of
-from toolchains import golang
+from toolchains import go as golang
 from toolchains.targets import Target, get_target, host_goarch
 
 # MiB. A guess: linking a test program with most of a source in it takes less than linking the whole.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from crosscourse import process
+from crosscourse.engine.step import Context, Step
 from crosscourse.project import Project
-from crosscourse.step import Context, Step
+from crosscourse.run import process
 from toolchains.tools import Tool, get_tool, install_tool, is_installed, program, tool_path
 
 

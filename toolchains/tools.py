@@ -21,9 +21,9 @@ from typing import Protocol
 import msgspec
 
 from crosscourse import files
+from crosscourse.engine.lock import in_turn
 from crosscourse.errors import CrosscourseError, UnknownNameError
-from crosscourse.lock import in_turn
-from crosscourse.process import CommandError, DiskFullError
+from crosscourse.run.process import CommandError, DiskFullError
 from toolchains.targets import Strict
 
 FILE = Path(__file__).with_name("tools.toml")

@@ -39,4 +39,4 @@ def report_folder(project: Project, target: Target, name: str) -> Path:
 
 def code(*names: str) -> list[str]:
     """Files of this stage and of the one that reads packages, by name, for a step's inputs."""
-    return [str(HERE / name) if "/" not in name else str(HERE.parent / name) for name in names]
+    return [str(HERE / name) if not name.startswith("../") else str(HERE.parent.parent / name[3:]) for name in names]

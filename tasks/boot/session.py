@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from crosscourse import files
+from crosscourse.engine.step import Context
 from crosscourse.errors import CrosscourseError
-from crosscourse.manifest_boot import BootPrograms, BootWorker, Scenario
+from crosscourse.manifest.boot import BootPrograms, BootWorker, Scenario
 from crosscourse.project import Project
-from crosscourse.step import Context
-from tasks.boot import disk, machine, paths, programs, rows
-from tasks.boot.place import run_folder
+from tasks.boot import paths
+from tasks.boot.guest import disk, machine
+from tasks.boot.host.place import run_folder
+from tasks.boot.rows import programs, rows
 from toolchains.targets import Target
 
 # Seconds. A machine that is emulated on slow hardware may take several times what is usual.
@@ -94,7 +96,7 @@ def _conditions(session: Session) -> str:
 def _checks(session: Session) -> Iterator[rows.Check]:
     boot = session.project.manifest.boot
     if isinstance(boot, BootWorker):
-        from tasks.boot import worker
+        from tasks.boot.rows import worker
 
         yield from worker.checks(session, boot)
     elif isinstance(boot, BootPrograms):

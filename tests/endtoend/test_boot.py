@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.boot import prerequisites
+from tasks.boot.host import prerequisites
 from tests.endtoend.conftest import Workspace
 from toolchains.targets import get_target
 

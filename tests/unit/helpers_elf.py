@@ -8,7 +8,7 @@ import tarfile
 from collections.abc import Mapping
 from typing import Literal
 
-from toolchains.gobuildinfo import MAGIC
+from crosscourse.binaries.gobuildinfo import MAGIC
 
 ARM, AARCH64, X86_64 = 40, 183, 62
 BASE = 0x10000

@@ -1,0 +1,116 @@
+"""``doit clean``: removes what was built, and says so; a person's edits are never touched."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from doit.cmd_base import DoitCmdBase
+
+from crosscourse import files
+from crosscourse.engine import graph
+from crosscourse.engine.lock import exclusive
+from crosscourse.engine.step import Step
+from crosscourse.errors import CrosscourseError
+from crosscourse.view.text import say
+
+OPTION_DRY_RUN = {
+    "name": "dryrun",
+    "short": "n",
+    "long": "dry-run",
+    "type": bool,
+    "default": False,
+    "help": "only say what would be removed",
+}
+OPTION_ALL = {
+    "name": "all",
+    "short": "a",
+    "long": "all",
+    "type": bool,
+    "default": False,
+    "help": "all targets, and the sources too (never a checkout with edits)",
+}
+
+
+class Clean(DoitCmdBase):  # type: ignore[misc]  # doit has no type hints
+    """Removes what was built for the chosen release and target."""
+
+    name = "clean"
+    doc_purpose = "remove what was built for the chosen release and target"
+    doc_usage = "[TASK ...]"
+    doc_description = (
+        "Without TASK: all that `doit build verify boot` makes for the chosen release (release=NAME) "
+        "and target (target=NAME).\n"
+        "With TASK (`build:arm64`, `compile:armv7:runc`): what that task and the tasks it needs make for a target.\n"
+        "Sources are removed by --all only. Downloads in the cache folder are shared by all checkouts and stay."
+    )
+    cmd_options = (OPTION_DRY_RUN, OPTION_ALL)
+
+    def _execute(
+        self,
+        dryrun: bool,
+        all: bool,
+        pos_args: list[str] | None = None,  # doit passes options by name
+    ) -> int:
+        graph.refuse_late_options(pos_args or [])
+        everything = [task.name for task in self.task_list]
+        names = everything if all else graph.chosen_names(pos_args or [], [n for n in everything if n in _DEFAULT])
+        tasks = graph.selected(self.task_list, names)
+        if not pos_args and not all:
+            tasks += graph.members(self.task_list, _OWN)
+        scopes = {"target", "release"} if all else {"target"}
+        steps = [found for task in reversed(tasks) if (found := graph.step_of(task)) and found.scope in scopes]
+        failed = False
+        with exclusive(Path(self.dep_manager.name).parent):
+            for step in steps:
+                try:
+                    for line in clean(step, dry_run=dryrun):
+                        say(self.outstream, line)
+                    if not dryrun:
+                        self.dep_manager.remove(step.name)
+                except (CrosscourseError, OSError) as error:
+                    failed = True
+                    say(self.outstream, f"kept: {error}")
+            self.dep_manager.close()
+            if all and not failed:
+                for line in self._rest(Path(self.dep_manager.name).parent, dry_run=dryrun):
+                    say(self.outstream, line)
+        return 1 if failed else 0
+
+    def _rest(self, build: Path, *, dry_run: bool) -> Iterator[str]:
+        """Records, logs and scratch of the release: its whole build folder."""
+        if not dry_run:
+            files.remove_owned(build)
+        yield f"{'would remove' if dry_run else 'removed'} {os.path.relpath(build)}"
+
+
+# The group tasks whose results `clean` removes when no task is named.
+_DEFAULT = ("build", "verify")
+# Groups of which only the tasks themselves count: what they need may be of another target.
+_OWN = ("guest", "boot", "boot-more")
+
+
+def clean(step: Step, *, dry_run: bool) -> Iterator[str]:
+    """Remove what a step made (or only say so); yields a line for each thing."""
+    verb = "would remove" if dry_run else "removed"
+    for path in step.outputs:
+        if path.exists():
+            if not dry_run:
+                files.remove(path)
+                _remove_empty_parents(path)
+            yield f"{verb} {os.path.relpath(path)}"
+    if step.cleaner is not None:
+        for what in step.cleaner(dry_run):
+            yield f"{verb} {what}"
+    if step.log.exists() and not dry_run:
+        files.remove(step.log)
+        _remove_empty_parents(step.log)
+
+
+def _remove_empty_parents(path: Path) -> None:
+    here = Path.cwd()
+    for parent in path.parents:
+        if parent == here or here not in parent.parents or any(parent.iterdir()):
+            return
+        parent.rmdir()

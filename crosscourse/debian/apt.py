@@ -1,0 +1,187 @@
+"""Debian packages for another architecture: the machine's own apt, with a private root, resolves, fetches, checks.
+
+apt checks the archive's signature and each package's hash (apt-secure(8)). Nothing is installed.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+from crosscourse import files
+from crosscourse.engine.lock import in_turn
+from crosscourse.engine.step import Context
+from crosscourse.errors import CrosscourseError
+from crosscourse.run import process, retry
+
+KEYRINGS = (
+    Path("/usr/share/keyrings/debian-archive-keyring.gpg"),
+    Path("/usr/share/keyrings/debian-archive-keyring.pgp"),
+)
+# What apt says when a mirror is out of reach or in the middle of an update; worth another try.
+_TROUBLE = (
+    "Failed to fetch",
+    "Temporary failure",
+    "Could not resolve",
+    "Could not connect",
+    "Hash Sum mismatch",
+    "File has unexpected size",
+    "Mirror sync in progress",
+    "Connection timed out",
+    "Connection failed",
+)
+
+
+class DebianError(CrosscourseError):
+    """Packages that can't be had."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Packages of one suite for one architecture, with all that they depend on.
+
+    ``architecture``: Debian's name, ``armhf``. ``without``: packages that are taken to be there already, unless they
+    are asked for by name: neither they nor what only they need is fetched.
+    """
+
+    suite: str
+    architecture: str
+    packages: tuple[str, ...]
+    without: tuple[str, ...] = field(default=())
+
+
+def find_mirror(chosen: str | None, context: Context) -> str:
+    """The URL of a Debian archive: ``chosen`` (the user's setting), else the one that this machine's apt uses.
+
+    Raises DebianError if the machine has none.
+    """
+    if chosen:
+        return chosen
+    fields = "$(REPO_URI)|$(ORIGIN)|$(COMPONENT)|$(CREATED_BY)|$(LABEL)"
+    said = context.run(["apt-get", "indextargets", "--format", fields], env=process.base_environment())
+    rows = [line.split("|") for line in said.splitlines() if line.count("|") == 4]
+    main = [row for row in rows if row[2] == "main" and row[3] == "Packages" and "security" not in row[0]]
+    # Before the machine's first `apt-get update` its lists name no origin; then the URL has to do.
+    found = [row[0] for row in main if row[1] == "Debian"] or [
+        row[0] for row in main if not row[1] and row[0].rstrip("/").endswith("/debian")
+    ]
+    if not found:
+        raise DebianError(
+            "Debian mirror",
+            "this machine's apt knows no Debian archive",
+            'Name one in crosscourse.toml: debian = "http://MIRROR/debian"',
+        )
+    return found[0].rstrip("/")
+
+
+def find_keyring() -> Path:
+    """The public keys of Debian's archive. Raises DebianError if the machine has none."""
+    for path in KEYRINGS:
+        if path.is_file():
+            return path
+    raise DebianError(
+        "Debian's archive keys",
+        f"{KEYRINGS[0]} is not there",
+        "Install them: sudo apt-get install debian-archive-keyring (Fedora: sudo dnf install debian-keyring)",
+    )
+
+
+def fetch(wanted: Wanted, *, cache: Path, mirror: str | None, context: Context) -> list[Path]:
+    """The .deb files of ``wanted`` and of all that it depends on, in ``cache``, in a fixed order.
+
+    What is in the cache already is not fetched again. Raises DebianError (a package that is not there, a signature
+    that is wrong), CommandError (no network).
+    """
+    folder = cache / "debian" / f"{wanted.suite}-{wanted.architecture}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with in_turn(folder / "lock", context.note):
+        configuration = _configure(folder, wanted, find_mirror(mirror, context))
+        env = process.base_environment(APT_CONFIG=str(configuration), DEBIAN_FRONTEND="noninteractive")
+        context.note(f"reading the index of Debian {wanted.suite} for {wanted.architecture}")
+        _apt(["update", "--error-on=any"], env, context)
+        install = ["--yes", "install", *wanted.packages]
+        plan = _apt(["--simulate", *install], env, context)
+        names = sorted(
+            _file_name(*match) for match in re.findall(r"^Inst (\S+) \((\S+) .*\[(\w+)\]\)", plan, re.MULTILINE)
+        )
+        context.note(f"fetching {len(names)} Debian packages")
+        _apt(["--download-only", *install], env, context)
+    archives = folder / "archives"
+    missing = [name for name in names if not (archives / name).is_file()]
+    if missing or not names:
+        raise DebianError("apt-get", f"did not fetch {', '.join(missing) or 'anything'}", f"Its log: {context.log}")
+    return [archives / name for name in names]
+
+
+def _file_name(package: str, version: str, architecture: str) -> str:
+    """As apt names what it fetched: characters that could mislead are written as in a URL."""
+    return f"{package}_{quote(version, safe='+~-.').replace('%3A', '%3a')}_{architecture}.deb"
+
+
+def _apt(words: Sequence[str], env: dict[str, str], context: Context) -> str:
+    def call() -> str:
+        return context.run(["apt-get", *words], env=env)
+
+    try:
+        return retry.retrying(
+            call, trouble=lambda error: any(text in error.tail for text in _TROUBLE), note=context.note
+        )
+    except process.CommandError as error:
+        said = [line for line in error.tail.splitlines() if line.startswith(("E:", "W:"))]
+        if any("Unable to locate package" in line or "has no installation candidate" in line for line in said):
+            raise DebianError("Debian packages", "; ".join(said), "Check the names and the suite.") from None
+        if any("not signed" in line or "NO_PUBKEY" in line or "EXPKEYSIG" in line for line in said):
+            raise DebianError(
+                "Debian mirror", "; ".join(said), "Its signature can't be checked: update debian-archive-keyring."
+            ) from None
+        raise
+
+
+def _configure(folder: Path, wanted: Wanted, mirror: str) -> Path:
+    """apt's private root: nothing of the machine's own apt is read or written but how the network is reached."""
+    for name in ("etc/preferences.d", "etc/apt.conf.d", "etc/trusted.gpg.d", "lists/partial", "archives/partial"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    sources = f"deb [signed-by={find_keyring()}] {mirror} {wanted.suite} main\n"
+    files.write_text(folder / "etc" / "sources.list", sources)
+    status = "".join(
+        f"Package: {name}\nStatus: install ok installed\nVersion: 9999\nArchitecture: {wanted.architecture}\n"
+        "Multi-Arch: foreign\nMaintainer: none\nDescription: taken to be there\n\n"
+        for name in wanted.without
+        if name not in wanted.packages
+    )
+    files.write_text(folder / "status", status)
+    rows = {
+        "Dir": f"{folder}/",
+        "Dir::State": f"{folder}/",
+        "Dir::State::status": str(folder / "status"),
+        "Dir::State::lists": str(folder / "lists"),
+        "Dir::Cache": f"{folder}/",
+        "Dir::Cache::archives": str(folder / "archives"),
+        "Dir::Etc": str(folder / "etc"),
+        "Dir::Log": str(folder),
+        "APT::Architecture": wanted.architecture,
+        "APT::Install-Recommends": "false",
+        # As root, apt would fetch as another user, who need not be able to write here.
+        "APT::Sandbox::User": "root",
+        "Acquire::Languages": "none",
+        **_proxies(),
+    }
+    text = "".join(f'{key} "{value}";\n' for key, value in rows.items())
+    path = folder / "apt.conf"
+    files.write_text(path, text + f'APT::Architectures {{ "{wanted.architecture}"; }};\n')
+    return path
+
+
+def _proxies() -> dict[str, str]:
+    """The proxies of the machine's own apt."""
+    import subprocess
+
+    program = shutil.which("apt-config")
+    if program is None:
+        return {}
+    said = subprocess.run([program, "dump"], capture_output=True, text=True, check=False).stdout
+    return dict(re.findall(r'^(Acquire::\w+::Proxy(?:-\S+)?) "(.+)";$', said, re.MULTILINE))

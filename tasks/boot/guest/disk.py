@@ -1,0 +1,110 @@
+"""Disks and initial file systems for the guest, made without root: ext4 by e2fsprogs, cpio by hand.
+
+cpio: https://www.kernel.org/doc/html/latest/driver-api/early-userspace/buffer-format.html (newc).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO
+
+from crosscourse import files
+from crosscourse.archive import Entry, with_parents
+from crosscourse.engine.step import Context
+from crosscourse.run import process
+
+MIB = 1 << 20
+# Where e2fsprogs are on machines that keep them out of a user's PATH.
+SYSTEM = ("/usr/sbin", "/sbin", "/usr/local/sbin")
+
+
+def environment() -> dict[str, str]:
+    """An environment in which the tools for file systems are found."""
+    env = process.base_environment()
+    return {**env, "PATH": ":".join([env["PATH"], *SYSTEM])}
+
+
+def write_folder(folder: Path, entries: Iterable[Entry]) -> None:
+    """The entries as files below ``folder``. Owners are whoever runs this."""
+    later = []
+    for entry in with_parents(entries):
+        path = folder / entry.name
+        if entry.link is not None:
+            path.symlink_to(entry.link)
+        elif entry.source is None:
+            path.mkdir(exist_ok=True)
+            later.append((path, entry.mode))
+        else:
+            path.write_bytes(entry.source if isinstance(entry.source, bytes) else entry.source.read_bytes())
+            path.chmod(entry.mode | 0o400)
+    for path, mode in reversed(later):
+        path.chmod(mode | 0o700)
+
+
+def make_ext4(image: Path, *, size: int, label: str, context: Context, folder: Path | None = None) -> None:
+    """An ext4 file system of ``size`` bytes (sparse) that holds what is in ``folder``, all of it root's.
+
+    Raises CommandError, DiskFullError.
+    """
+    with files.replacing(image) as partial:
+        with partial.open("wb") as stream:
+            stream.truncate(size)
+        words: list[str | Path] = ["mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-L", label]
+        words += ["-E", "root_owner=0:0,lazy_itable_init=1"]
+        if folder is not None:
+            words += ["-d", folder]
+        context.run([*words, partial], env=environment())
+        if folder is not None and os.getuid() != 0:
+            _give_to_root(partial, folder, context)
+
+
+def _give_to_root(image: Path, folder: Path, context: Context) -> None:
+    """mke2fs copies the builder's user and group; in the guest nobody has that number."""
+    script = context.scratch / f"{image.name}.debugfs"
+    with script.open("w", encoding="utf-8") as stream:
+        for top, folders, names in os.walk(folder):
+            for name in (*folders, *names):
+                inside = (Path(top) / name).relative_to(folder)
+                for key in ("uid", "gid"):
+                    stream.write(f'set_inode_field "/{inside}" {key} 0\n')
+    context.run(["debugfs", "-w", "-f", script, image], env=environment())
+
+
+def size_of(folder: Path, *, room: int) -> int:
+    """Bytes that a file system for ``folder`` needs, with ``room`` bytes left."""
+    used = sum(path.lstat().st_size + 4096 for path in folder.rglob("*"))
+    return (used * 11 // 10 + room) // MIB * MIB + MIB
+
+
+def write_cpio(path: Path, entries: Iterable[Entry]) -> None:
+    """An initial file system for the kernel (``newc``, not compressed: unpacking would take the guest longer)."""
+    with files.replacing(path) as partial, partial.open("wb") as stream:
+        number = 0
+        for number, entry in enumerate(with_parents(entries), 1):
+            content = _content(entry)
+            kind = 0o120000 if entry.link is not None else 0o040000 if entry.source is None else 0o100000
+            _write_member(stream, number, entry.name, kind | entry.mode, content)
+        _write_member(stream, number + 1, "TRAILER!!!", 0, b"")
+
+
+def _content(entry: Entry) -> bytes:
+    if entry.link is not None:
+        return entry.link.encode()
+    if isinstance(entry.source, Path):
+        return entry.source.read_bytes()
+    return entry.source or b""
+
+
+def _write_member(stream: BinaryIO, number: int, name: str, mode: int, content: bytes) -> None:
+    encoded = name.encode() + b"\0"
+    fields = (number, mode, 0, 0, 1, 0, len(content), 0, 0, 0, 0, len(encoded), 0)
+    stream.write(b"070701" + b"".join(b"%08X" % value for value in fields) + encoded)
+    _pad(stream)
+    stream.write(content)
+    _pad(stream)
+
+
+def _pad(stream: BinaryIO) -> None:
+    stream.write(b"\0" * (-stream.tell() % 4))

@@ -1,0 +1,191 @@
+"""The emulated machine: qemu with the guest's disks, and a line to the agent that runs in the guest.
+
+The line is a port of virtio-serial (https://wiki.libvirt.org/Virtio-serial.html) that ends in a socket of ours: it
+needs no network, in the guest or on the host.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from crosscourse.errors import CrosscourseError
+from crosscourse.run import process
+from crosscourse.run.service import Service, serving
+from tasks.boot.paths import System
+from toolchains.targets import Machine
+
+# More processors than the host has would slow each other down.
+PROCESSORS = min(os.cpu_count() or 1, 4)
+
+# Seconds between two looks at whether the guest still runs.
+_POLL = 1.0
+
+
+class GuestError(CrosscourseError):
+    """A guest that does not start, or no longer answers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Disk:
+    """A disk of the guest; ``name`` is its serial number there.
+
+    ``shared``: the image is of use to others: what the guest writes goes elsewhere, and is not kept.
+    """
+
+    name: str
+    image: Path
+    shared: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a script in the guest printed (both streams), and its exit status (137 if its time was over)."""
+
+    status: int
+    text: str
+
+
+@dataclass(kw_only=True)
+class Guest:
+    """The running guest."""
+
+    service: Service
+    line: socket.socket
+    console: Path
+    buffer: bytearray = field(default_factory=bytearray)
+    number: int = 0
+
+    def run(self, script: str, *, seconds: int = 60) -> Answer:
+        """Run a shell script in the guest. Raises GuestError if the guest does not answer."""
+        self.number += 1
+        text = base64.b64encode(script.encode()).decode()
+        try:
+            self.line.settimeout(30)  # a busy guest reads slowly, and half a line would be lost
+            self.line.sendall(f"{self.number} {seconds} {text}\n".encode())
+        except OSError as error:
+            raise self._silent(f"takes no more commands ({error})") from None
+        finally:
+            self.line.settimeout(_POLL)
+        return self.wait(str(self.number), seconds + 30)
+
+    def wait(self, mark: str, seconds: float) -> Answer:
+        """The agent's next line that begins with ``mark``."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            head, newline, rest = self.buffer.partition(b"\n")
+            if newline:
+                self.buffer = bytearray(rest)
+                words = head.decode(errors="replace").split(" ")
+                if words[0] == mark:
+                    return Answer(status=int(words[1]), text=base64.b64decode(words[2]).decode(errors="replace"))
+                continue
+            try:
+                received = self.line.recv(1 << 16)
+            except TimeoutError:
+                received = None
+            except ConnectionError:
+                received = b""
+            if received:
+                self.buffer += received
+            elif received == b"" or not self.service.alive():
+                raise self._silent("has ended")
+            if process.stopping():
+                raise process.StoppedError
+        raise self._silent(f"gave no answer for {seconds:.0f} s")
+
+    def _silent(self, found: str) -> GuestError:
+        return GuestError("the guest", found, f"The end of its console:\n{process.tail_of(self.console)}")
+
+
+def command(
+    machine: Machine,
+    system: System,
+    disks: list[Disk],
+    *,
+    memory: int,
+    arguments: str,
+    line: str,
+    console: str,
+    log: str,
+) -> list[str | Path]:
+    """qemu's command line. ``line``: the agent's socket; ``console``, ``log``: files. No port is opened."""
+    bus = machine.bus
+    words: list[str | Path] = [machine.emulator, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
+    words += ["-machine", machine.type, "-cpu", machine.cpu, "-smp", str(PROCESSORS), "-m", str(memory)]
+    words += ["-accel", "tcg,thread=multi", "-kernel", system.kernel, "-initrd", system.initramfs]
+    words += ["-append", f"console={machine.console} panic=-1 loglevel=4 {arguments}".rstrip()]
+    words += ["-serial", f"file:{console}"]
+    for disk in disks:
+        # A comma in a path is doubled, as qemu's options want it.
+        snapshot = ",snapshot=on" if disk.shared else ""
+        image = str(disk.image).replace(",", ",,")
+        words += ["-drive", f"if=none,id={disk.name},file={image},format=raw,cache=unsafe{snapshot}"]
+        words += ["-device", f"virtio-blk-{bus},drive={disk.name},serial={disk.name}"]
+    words += ["-netdev", "user,id=net", "-device", f"virtio-net-{bus},netdev=net", "-device", f"virtio-serial-{bus}"]
+    words += ["-chardev", f"socket,id=agent,path={line},server=on,wait=off"]
+    words += ["-device", "virtserialport,chardev=agent,name=agent"]
+    words += ["-chardev", f"file,id=log,path={log}", "-device", "virtserialport,chardev=log,name=log"]
+    return words
+
+
+@contextmanager
+def running(
+    machine: Machine,
+    system: System,
+    disks: list[Disk],
+    *,
+    memory: int,
+    arguments: str,
+    folder: Path,
+    logs: Path,
+    seconds: int,
+) -> Iterator[Guest]:
+    """The guest for the time of the block: it is up and its agent has answered.
+
+    ``folder``: for the socket, with a short path. ``logs``: where console.log, worker.log and qemu.log go.
+    ``seconds``: how long the start may take. Raises GuestError, CommandError.
+    """
+    console = logs / "console.log"
+    link = folder / "logs"
+    link.symlink_to(logs)  # qemu's options can't have any path: a comma, say
+    words = command(
+        machine,
+        system,
+        disks,
+        memory=memory,
+        arguments=arguments,
+        line="agent",
+        console="logs/console.log",
+        log="logs/worker.log",
+    )
+    env = process.base_environment(TMPDIR=str(folder))
+    with serving(words, log=logs / "qemu.log", env=env, folder=folder) as service:
+        line = _connect(service, folder / "agent")
+        with line:
+            guest = Guest(service=service, line=line, console=console)
+            guest.wait("ready", seconds)
+            yield guest
+
+
+def _connect(service: Service, path: Path) -> socket.socket:
+    end = time.monotonic() + 20
+    while True:
+        line = socket.socket(socket.AF_UNIX)
+        try:
+            line.connect(str(path))
+        except OSError:
+            line.close()
+            service.check()
+            if time.monotonic() > end:
+                raise GuestError("qemu", "opened no line to the guest", f"Its log: {service.log}") from None
+            time.sleep(0.05)
+        else:
+            line.settimeout(_POLL)
+            return line

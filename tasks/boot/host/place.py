@@ -1,0 +1,79 @@
+"""The folder that a boot's servers run in: of a short path, because sockets allow no long one, and found again by name.
+
+What a run that was killed left there, processes included, the next boot ends and removes, whichever it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from crosscourse import files
+from crosscourse.engine.step import Context
+from crosscourse.errors import CrosscourseError
+from crosscourse.project import Project
+from crosscourse.run.service import end_left_over, started_at
+
+
+class PlaceError(CrosscourseError):
+    """A folder of that name belongs to somebody else."""
+
+
+@contextmanager
+def run_folder(project: Project, context: Context) -> Iterator[Path]:
+    """An empty folder for the time of the block. Raises PlaceError."""
+    top = Path(tempfile.gettempdir()) / f"crosscourse-{os.getuid()}"
+    with contextlib.suppress(FileExistsError):  # a file or a link of that name is refused below
+        _make(top)
+    state = top.lstat()
+    if not stat.S_ISDIR(state.st_mode) or state.st_uid != os.getuid() or state.st_mode & 0o022:
+        raise PlaceError(str(top), "is not a folder of this user alone", "Remove it, or set TMPDIR to another folder.")
+    folder = top / files.digest_text(f"{project.root} {project.release} {context.task}")[:10]
+    for left in _left_over(top, folder):
+        ended = end_left_over(left)
+        if ended:
+            context.tell(f"ended what a killed boot had left running: {', '.join(map(str, ended))}")
+        _remove(left)
+    files.write_text(_owner(folder), f"{os.getpid()} {started_at(os.getpid())}\n")
+    _make(folder)
+    try:
+        yield folder
+    finally:
+        _remove(folder)
+
+
+def _make(folder: Path) -> None:
+    """A folder, whatever the umask: the database server, where this is root's, runs as another user.
+
+    Others may go through, not look.
+    """
+    if not folder.is_dir():
+        folder.mkdir(mode=0o700)
+        folder.chmod(0o711)
+
+
+def _owner(folder: Path) -> Path:
+    """The file beside a folder that says which process made it, and when that started."""
+    return folder.with_suffix(".owner")
+
+
+def _remove(folder: Path) -> None:
+    files.remove(folder)
+    files.remove(_owner(folder))
+
+
+def _left_over(top: Path, own: Path) -> Iterator[Path]:
+    """Folders whose owner is gone. Ours is among them, whatever is there: a lock keeps a second run out."""
+    for owner in sorted(top.glob("*.owner")):
+        try:
+            pid, _, started = owner.read_text(encoding="ascii", errors="replace").strip().partition(" ")
+        except FileNotFoundError:
+            continue  # its boot has just ended
+        if owner.with_suffix("") != own and (not pid.isdecimal() or started_at(int(pid)) != started):
+            yield owner.with_suffix("")
+    yield own

@@ -1,0 +1,137 @@
+"""The host's side of a boot: PostgreSQL and a web node of the same release, on loopback, in a folder thrown away."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from crosscourse import files
+from crosscourse.engine.step import Context
+from crosscourse.run import process
+from crosscourse.run.service import serving
+from tasks.boot.host import ports, prerequisites
+from tasks.boot.host.ports import free_port
+
+USER = "crosscourse"
+# PostgreSQL refuses to be root; where this is root's, it runs as nobody.
+_NOBODY = 65534
+# Seconds that a server may take to start.
+_START = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keys:
+    """Files of keys for this boot alone: of the web node, and of the worker (by ``.pub``: the public half)."""
+
+    session: Path
+    host: Path
+    worker: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Web:
+    """The web node: ``port`` of its API, ``gate`` of the SSH server that workers come to; both on loopback."""
+
+    port: int
+    gate: int
+    password: str
+    keys: Keys
+
+    @property
+    def url(self) -> str:
+        """Where its API is."""
+        return f"http://127.0.0.1:{self.port}"
+
+
+def make_keys(program: Path, folder: Path, context: Context) -> Keys:
+    """New keys, made by the release's own ``generate-key``."""
+    place = folder / "keys"
+    place.mkdir(mode=0o700)
+    keys = Keys(session=place / "session", host=place / "host", worker=place / "worker")
+    for kind, path in (("rsa", keys.session), ("ssh", keys.host), ("ssh", keys.worker)):
+        context.run([program, "generate-key", "-t", kind, "-f", path], env=process.base_environment())
+    return keys
+
+
+@contextmanager
+def database(folder: Path, logs: Path, context: Context) -> Iterator[Path]:
+    """PostgreSQL with an empty database, reached by a socket in the folder that is given back. It has no TCP port."""
+    user = _NOBODY if os.getuid() == 0 else None
+    home = folder / "postgres"
+    home.mkdir(mode=0o700)
+    if user is not None:
+        os.chown(home, user, user)
+    env = process.base_environment(HOME=str(home))
+    log = logs / "postgres.log"
+    # Trust: only this user can reach the socket. Text as bytes, no syncing: it lives for minutes.
+    words: list[str | Path] = ["-D", home / "data", "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
+    process.run([prerequisites.path_of(prerequisites.INITDB), *words], log=log, env=env, cwd=home, user=user)
+    settings = {
+        "listen_addresses": "",
+        "unix_socket_directories": str(home),
+        "unix_socket_permissions": "0700",
+        "fsync": "off",
+        "synchronous_commit": "off",
+        "full_page_writes": "off",
+        # /dev/shm is small or missing in many containers.
+        "dynamic_shared_memory_type": "mmap",
+    }
+    options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
+    command: list[str | Path] = [prerequisites.path_of(prerequisites.POSTGRES), "-D", home / "data", *options]
+    with serving(command, log=log, env=env, folder=folder, user=user) as service:
+        service.wait_until((home / ".s.PGSQL.5432").exists, "opened no socket", seconds=_START)
+        yield home
+    context.say("the database was ended")
+
+
+@contextmanager
+def web(program: Path, socket: Path, folder: Path, logs: Path, context: Context) -> Iterator[Web]:
+    """The web node, ready to serve. ``program``: the release's, for this host. Raises NotReadyError, CommandError."""
+    node = Web(
+        port=free_port(),
+        gate=free_port(),
+        password=files.digest_text(os.urandom(16).hex())[:20],
+        keys=make_keys(program, folder, context),
+    )
+    settings = {
+        "BIND_IP": "127.0.0.1",
+        "BIND_PORT": node.port,
+        "EXTERNAL_URL": node.url,
+        "DEBUG_BIND_PORT": free_port(),
+        "PEER_ADDRESS": "127.0.0.1",
+        "TSA_BIND_IP": "127.0.0.1",
+        "TSA_BIND_PORT": node.gate,
+        "TSA_DEBUG_BIND_PORT": free_port(),
+        "TSA_PEER_ADDRESS": "127.0.0.1",
+        # A worker that is gone counts as stalled after two of them.
+        "TSA_HEARTBEAT_INTERVAL": "5s",
+        "TSA_HOST_KEY": node.keys.host,
+        "TSA_AUTHORIZED_KEYS": f"{node.keys.worker}.pub",
+        "SESSION_SIGNING_KEY": node.keys.session,
+        "POSTGRES_SOCKET": socket,
+        "POSTGRES_USER": USER,
+        "POSTGRES_DATABASE": "postgres",
+        "ADD_LOCAL_USER": f"{USER}:{node.password}",
+        "MAIN_TEAM_LOCAL_USER": USER,
+        "CLUSTER_NAME": "boot",
+        # Nothing happens by itself: what is checked is what a row asks for.
+        "RESOURCE_CHECKING_INTERVAL": "24h",
+        # How often the node looks for what is to be done.
+        "COMPONENT_RUNNER_INTERVAL": "1s",
+    }
+    variables = {f"CONCOURSE_{name}": str(value) for name, value in settings.items()}
+    env = process.base_environment(**variables, HOME=str(folder), TMPDIR=str(folder))
+    with serving([program, "web"], log=logs / "web.log", env=env, folder=folder) as service:
+        service.wait_until(lambda: _answers(f"{node.url}/api/v1/info"), "did not answer", seconds=_START)
+        yield node
+
+
+def _answers(url: str) -> bool:
+    try:
+        with ports.open_local(url, seconds=5) as reply:
+            return bool(reply.status == 200)
+    except OSError:
+        return False

@@ -1,0 +1,34 @@
+"""A boot of kind ``programs``: programs of the distribution, run in the guest one after the other."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator
+
+from crosscourse.manifest.boot import BootProgram, BootPrograms
+from crosscourse.manifest.model import Manifest
+from tasks.boot.guest.machine import Guest
+from tasks.boot.rows.rows import Check, Seen, expect
+
+# Where the guest mounts the distribution.
+TOP = "/usr/local"
+
+
+def checks(boot: BootPrograms, guest: Callable[[], Guest], manifest: Manifest) -> Iterator[Check]:
+    """A check for each program."""
+    for name, program in boot.program.items():
+        artifact, *words = program.command
+        place = f"{TOP}/{manifest.release.root}/{manifest.artifact[artifact].path}"
+        yield _check(name, program, guest, [place, *words])
+
+
+def _check(name: str, program: BootProgram, guest: Callable[[], Guest], words: list[str]) -> Check:
+
+    def act() -> Seen:
+        answer = guest().run(shlex.join(words))
+        said = answer.text.strip()
+        expect(answer.status == program.status, words[0], f"exit status {answer.status}, not {program.status}: {said}")
+        expect(program.expect in said, words[0], f"printed {said!r}, without {program.expect!r}")
+        return Seen(remark=said.splitlines()[0] if said else "")
+
+    return Check(name=name, title=shlex.join(program.command), act=act, needs=("boot",))

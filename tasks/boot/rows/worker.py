@@ -1,0 +1,263 @@
+"""A boot of kind ``worker``: the rows of a pipeline run by a Concourse worker in the guest."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from crosscourse.manifest.boot import BootWorker
+from tasks.boot import paths
+from tasks.boot.guest import image
+from tasks.boot.host import registry, servers
+from tasks.boot.rows import pipeline
+from tasks.boot.rows.fly import PIPELINE, Build, Ended, Fly, FlyError, lines_with
+from tasks.boot.rows.rows import Check, RowError, Seen, expect
+from tasks.boot.session import Session, start
+from toolchains.targets import host_target
+
+NAME = "guest"
+# Seconds that the worker may take to end.
+_ENDING = 60
+# Jobs that are begun at once, in the order in which their rows ask for them; `flow` twice, for its cache.
+_TOGETHER = ("programs", "flow", "flow", "unprivileged", "privileged", "fails", "put")
+
+
+@dataclass(kw_only=True)
+class Course:
+    """What the rows of this boot share; each part is there once its row has passed."""
+
+    session: Session
+    boot: BootWorker
+    store: registry.Registry | None = None
+    node: servers.Web | None = None
+    flying: Fly | None = None
+    begun: dict[str, deque[Build]] = field(default_factory=dict)
+    tried: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def fly(self) -> Fly:
+        """fly, logged in; RowError before the servers run."""
+        if self.flying is None:
+            raise RowError("the web node", "is not running")
+        return self.flying
+
+
+def checks(session: Session, boot: BootWorker) -> Iterator[Check]:
+    """The rows, in the order in which they are tried."""
+    course = Course(session=session, boot=boot)
+
+    def row(name: str, title: str, act: Callable[[Course], Seen], *needs: str) -> Check:
+        return Check(name=name, title=title, act=lambda: act(course), needs=needs)
+
+    yield row("servers", "database, registry and web node on the host", _servers)
+    yield row("boot", "the guest is up", lambda course: start(course.session))
+    yield row("worker", "the worker is registered", _worker, "boot", "servers")
+    yield row("check", "a resource is checked", _check, "worker")
+    yield row("get", "an image is fetched", _get, "check")
+    yield row("task", "an unprivileged task runs", _programs, "get")
+    for name, (title, _) in pipeline.PROGRAMS.items():
+        yield row(name, title, _tried(name), "task")
+    yield row("outputs", "what a task writes, the next one reads", _flow("written"), "get")
+    yield row("caches", "a task's cache is there in the next build", _flow("the cache is back"), "outputs")
+    yield row("refused", "an unprivileged task may not mount", _job("unprivileged"), "get")
+    yield row("privileged", "a privileged task mounts", _job("privileged"), "get")
+    yield row("exit-status", "a task that fails says so", _fails, "get")
+    yield row("hijack", "a command in a container that is there", _hijack, "exit-status")
+    yield row("put", "an image is fetched as OCI and put", _put, "get")
+    yield row("restart", "a task outlives the worker's restart", _restart, "task")
+    yield row("crash", "a killed worker comes back and runs a task", _crash, "task")
+    yield row("stop", "the worker ends and is pruned", _stop, "worker")
+
+
+def _servers(course: Course) -> Seen:
+    session, stack = course.session, course.session.stack
+    project, context = session.project, session.context
+    host = host_target()
+    program = project.artifact_file(host.name, course.boot.concourse)
+    context.note("starting the servers")
+    course.store = stack.enter_context(registry.running(session.folder, session.logs))
+    socket = stack.enter_context(servers.database(session.folder, session.logs, context))
+    course.node = stack.enter_context(servers.web(program, socket, session.folder, session.logs, context))
+    fly = Fly(program=project.artifact_file(host.name, course.boot.fly), home=session.folder, context=context)
+    fly.login(course.node)
+    course.flying = fly
+    layer = paths.image_folder(project, session.target) / "layer.tgz"
+    epoch = project.manifest.epoch
+    image.push(course.store, pipeline.REPOSITORY, layer, epoch, context.scratch)
+    fly.set_pipeline(pipeline.pipeline(course.store.port), context.scratch)
+    return Seen()
+
+
+def _worker(course: Course) -> Seen:
+    session, node = course.session, course.node
+    assert node is not None
+    for path, name in ((node.keys.host.with_suffix(".pub"), "tsa.pub"), (node.keys.worker, "worker")):
+        text = shlex.quote(path.read_text(encoding="utf-8"))
+        session.guest.run(f"printf %s {text} >/run/{name}")
+    session.guest.run(f"cat >/run/worker.sh <<'END'\n{worker_script(course)}END")
+    return _start_worker(course)
+
+
+def worker_script(course: Course) -> str:
+    """The shell script that starts the worker in the guest."""
+    session, node = course.session, course.node
+    assert node is not None
+    assert session.scenario is not None
+    variables = {
+        "CONCOURSE_NAME": NAME,
+        "CONCOURSE_WORK_DIR": "/work",
+        "CONCOURSE_TSA_HOST": f"{pipeline.HOST}:{node.gate}",
+        "CONCOURSE_TSA_PUBLIC_KEY": "/run/tsa.pub",
+        "CONCOURSE_TSA_WORKER_PRIVATE_KEY": "/run/worker",
+        "CONCOURSE_RUNTIME": session.scenario.runtime,
+        "CONCOURSE_BAGGAGECLAIM_DRIVER": session.scenario.volumes,
+        **session.scenario.env,
+    }
+    exports = "".join(
+        f"export {name}={shlex.quote(value.replace('{root}', session.top))}\n" for name, value in variables.items()
+    )
+    program = f"{session.top}/{session.project.manifest.artifact[course.boot.concourse].path}"
+    return f"{exports}setsid {program} worker >>/run/worker.log 2>&1 </dev/null &\necho $! >/run/worker.pid\n"
+
+
+def _start_worker(course: Course) -> Seen:
+    """Start the worker and wait until it is registered; an earlier one of the same name does not count."""
+    guest = course.session.guest
+    earlier = {worker["start_time"] for worker in course.fly.workers()}
+    guest.run("sh /run/worker.sh")
+    end = time.monotonic() + 120
+    while time.monotonic() < end:
+        found = [worker for worker in course.fly.workers() if worker["start_time"] not in earlier]
+        if any(worker["state"] == "running" for worker in found):
+            return Seen()
+        if guest.run("kill -0 $(cat /run/worker.pid)").status != 0:
+            break
+        time.sleep(1)
+    said = guest.run("tail -n 15 /run/worker.log").text
+    raise RowError("the worker", f"did not register. The end of its log:\n{said}")
+
+
+def _check(course: Course) -> Seen:
+    course.fly.call("check-resource", "-r", f"{PIPELINE}/{pipeline.IMAGE}", seconds=180)
+    return Seen()
+
+
+def _get(course: Course) -> Seen:
+    """Fetch the image; then begin all the jobs that use it, which share the guest's processors."""
+    ended = course.fly.await_build(course.fly.trigger("get"))
+    for job in _TOGETHER:
+        course.begun.setdefault(job, deque()).append(course.fly.trigger(job))
+    return Seen(seconds=ended.seconds)
+
+
+def _await(course: Course, job: str) -> Ended:
+    return course.fly.await_build(course.begun[job].popleft())
+
+
+def _job(job: str) -> Callable[[Course], Seen]:
+    return lambda course: Seen(seconds=_await(course, job).seconds)
+
+
+def _programs(course: Course) -> Seen:
+    ended = _await(course, "programs")
+    course.tried = {line.split()[1]: line.split(maxsplit=5)[2:] for line in lines_with(ended.said, "TRIED")}
+    return Seen(seconds=ended.seconds)
+
+
+def _tried(name: str) -> Callable[[Course], Seen]:
+    def act(course: Course) -> Seen:
+        found = course.tried.get(name)
+        if found is None:
+            raise RowError(name, "did not run")
+        status, began, ended = found[:3]
+        said = " ".join(found[3:])
+        expect(status == "0", name, f"exit status {status}: {said}")
+        wanted = _wanted(course, name)
+        expect(wanted in said, name, f"said {said!r}, not {wanted!r}")
+        return Seen(remark=said, seconds=float(ended) - float(began))
+
+    return act
+
+
+def _wanted(course: Course, name: str) -> str:
+    """What a program must have said, where that is not the same everywhere."""
+    if name == "dns":
+        return pipeline.HOST
+    return image.name_of(course.session.target.oci) if name == "platform" else ""
+
+
+def _flow(text: str) -> Callable[[Course], Seen]:
+    def act(course: Course) -> Seen:
+        ended = _await(course, "flow")
+        expect(bool(lines_with(ended.said, text)), "job flow", f"did not say {text!r}:\n{ended.said}")
+        return Seen(seconds=ended.seconds)
+
+    return act
+
+
+def _fails(course: Course) -> Seen:
+    return Seen(seconds=course.fly.await_failure(course.begun["fails"].popleft(), 3).seconds)
+
+
+def _hijack(course: Course) -> Seen:
+    words = ["hijack", "-j", f"{PIPELINE}/fails", "-s", "fails", "--", "sh", "-c", "echo in $CROSSCOURSE; exit 0"]
+    said = course.fly.call(*words)
+    expect("in image" in said, "fly hijack", f"said {said!r}")
+    return Seen()
+
+
+def _put(course: Course) -> Seen:
+    ended = _await(course, "put")
+    assert course.store is not None
+    manifest = course.store.get(pipeline.COPY, "latest", image.MANIFEST, image.DOCKER_MANIFEST)
+    config = course.store.get(pipeline.COPY, manifest["config"]["digest"])
+    found = "/".join(filter(None, (config["architecture"], config.get("variant"))))
+    wanted = image.name_of(course.session.target.oci)
+    expect(found == wanted, "the image that was put", f"is for {found}, not {wanted}")
+    return Seen(remark=found, seconds=ended.seconds)
+
+
+def _restart(course: Course) -> Seen:
+    """Stop the worker in the middle of a task, start it again, and see the task through to its end."""
+    started = time.monotonic()
+    build = course.fly.trigger("long")
+    wait = (
+        "n=0; while [ $n -lt 60 ] && ! pgrep -f 'tick [$]n' >/dev/null; do n=$((n + 1)); sleep 1; done; [ $n -lt 60 ]"
+    )
+    expect(course.session.guest.run(wait, seconds=90).status == 0, "job long", "its task did not start within 60 s")
+    _end_worker(course)
+    _start_worker(course)
+    ended = course.fly.await_build(build)
+    expect(bool(lines_with(ended.said, "the end")), "job long", f"did not reach its end:\n{ended.said}")
+    return Seen(seconds=time.monotonic() - started)
+
+
+def _crash(course: Course) -> Seen:
+    course.session.guest.run("kill -KILL $(cat /run/worker.pid); sleep 1")
+    _start_worker(course)
+    course.fly.await_build(course.fly.trigger("again"))
+    return Seen()
+
+
+def _end_worker(course: Course) -> None:
+    wait = f"n=0; while kill -0 $p 2>/dev/null && [ $n -lt {_ENDING} ]; do n=$((n + 1)); sleep 1; done; ! kill -0 $p"
+    answer = course.session.guest.run(f"p=$(cat /run/worker.pid); kill -TERM $p; {wait}", seconds=_ENDING + 20)
+    expect(answer.status == 0, "the worker", f"did not end within {_ENDING} s of SIGTERM")
+
+
+def _stop(course: Course) -> Seen:
+    _end_worker(course)
+    end = time.monotonic() + 90
+    while True:
+        try:
+            found = course.fly.workers()
+            if not found:
+                return Seen()
+            course.fly.call("prune-worker", "-w", NAME)
+        except FlyError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(1)

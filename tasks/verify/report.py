@@ -1,0 +1,105 @@
+"""What a verification found, for people (a table or plain text) and for programs (JSON)."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from collections.abc import Iterator
+from typing import Any
+
+from crosscourse.binaries.elf import ElfFacts
+from tasks.verify.engine import RULES, VerifyReport, Violation
+
+COLUMNS = ("file", "rule", "found", "expected", "why")
+# Below this a table of five columns would be columns of single words.
+NARROWEST_TABLE = 100
+
+
+def summary(report: VerifyReport) -> str:
+    """One line: how many files, rules and violations there are, and files by machine."""
+    machines = ", ".join(f"{machine.removeprefix('EM_')} {count}" for machine, count in report.machines.items())
+    parts = [
+        _count(len(report.files), "ELF file") + " checked" + (f" ({machines})" if machines else ""),
+        _count(len(report.rules), "rule"),
+        _count(len(report.violations), "violation"),
+    ]
+    return f"{report.archive} for {report.target}: " + ", ".join(parts)
+
+
+def to_text(report: VerifyReport, *, width: int | None = None) -> str:
+    """The violations and then the summary, without a newline at the end.
+
+    ``width``: of the terminal, in characters; a table is drawn to fit it. Without it, or where it is narrow,
+    plain lines that say the same. Nothing is ever cut off; whatever is too long for its column is wrapped.
+    """
+    body = _table(report, width) if width is not None and width >= NARROWEST_TABLE else "\n".join(_plain(report))
+    return "\n".join(part for part in (body if report.violations else "", summary(report)) if part)
+
+
+def to_json(report: VerifyReport) -> dict[str, Any]:
+    """The whole report, facts of every file included, as what json.dumps takes; in the order of the archive."""
+    return {
+        "archive": report.archive,
+        "target": report.target,
+        "passed": not report.violations,
+        "summary": {
+            "files": len(report.files),
+            "rules": len(report.rules),
+            "violations": len(report.violations),
+            "machines": report.machines,
+        },
+        "rules": [{"id": id, "title": RULES[id].title, "why": RULES[id].why} for id in report.rules],
+        "violations": [dataclasses.asdict(violation) for violation in report.violations],
+        "files": [
+            {"path": file.path, "mode": f"{file.mode:04o}", "static": file.facts.static, **_facts(file.facts)}
+            for file in report.files
+        ],
+    }
+
+
+def _facts(facts: ElfFacts) -> dict[str, Any]:
+    values = dataclasses.asdict(facts)
+    values["class"] = values.pop("class_")
+    # JSON has no tuples: whoever reads the file back gets the same data.
+    values["needed"] = list(facts.needed)
+    return values
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _plain(report: VerifyReport) -> Iterator[str]:
+    """Each file once, below it what each rule found. A why that violations share is said once, at the end."""
+    file = ""
+    for violation in report.violations:
+        if violation.file != file:
+            file = violation.file
+            yield file
+        yield f"  {violation.rule}: found {violation.found}; expected {violation.expected}"
+    whys = {violation.rule: violation.why for violation in report.violations}
+    if whys:
+        yield "Why:"
+        yield from (f"  {rule}: {why}" for rule, why in whys.items())
+
+
+def _table(report: VerifyReport, width: int) -> str:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(show_lines=True)
+    for column in COLUMNS:
+        # "fold" wraps what has no space to break at; rich's default would end it by an ellipsis.
+        table.add_column(column, overflow="fold")
+    for violation in report.violations:
+        table.add_row(*_cells(violation))
+    output = io.StringIO()
+    Console(file=output, width=width, color_system=None, legacy_windows=False).print(table)
+    return "\n".join(line.rstrip() for line in output.getvalue().splitlines())
+
+
+def _cells(violation: Violation) -> Iterator[Any]:
+    from rich.text import Text
+
+    # As Text, so that brackets in a path are not taken for markup.
+    return (Text(getattr(violation, column)) for column in COLUMNS)

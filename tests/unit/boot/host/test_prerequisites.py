@@ -1,0 +1,133 @@
+"""What a boot needs of the host: found wherever it is, and all that is missing told at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from crosscourse.errors import CrosscourseError
+from tasks.boot.host import prerequisites
+from tasks.boot.host.prerequisites import MissingError, Need, find, missing, needs, path_of, require
+from toolchains.targets import Target, get_target, load_targets
+
+ARMV7 = get_target("armv7").emulated
+THING = Need(names=("thing", "thing-ng"), debian="things", fedora="things-server")
+
+
+@pytest.fixture(autouse=True)
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that has nothing: PATH is one empty folder, and no other folder is looked into."""
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setattr(prerequisites, "_FOLDERS", (str(tmp_path / "versions" / "*" / "bin"), str(tmp_path / "sbin")))
+
+
+def program(path: Path, mode: int = 0o755) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"#!/bin/sh\n")
+    path.chmod(mode)
+    return path
+
+
+def told(error: CrosscourseError) -> list[str]:
+    return [error.found, *error.remedy.splitlines()]
+
+
+def test_all_that_a_worker_needs_is_missed_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = Need(names=(), files=(tmp_path / "keys.gpg", tmp_path / "keys.pgp"), debian="keys", fedora="the-keys")
+    monkeypatch.setattr(prerequisites, "_KEYS", keys)
+    with pytest.raises(MissingError) as caught:
+        require(needs(ARMV7, worker=True))
+    assert told(caught.value) == [
+        "this machine lacks qemu-system-arm, initdb, postgres, docker-registry or registry, mke2fs, debugfs, apt-get, "
+        f"{tmp_path}/keys.gpg",
+        "Install what is missing:",
+        "- Debian, Ubuntu: sudo apt-get install --no-install-recommends qemu-system-arm postgresql docker-registry "
+        "e2fsprogs apt keys",
+        "- Fedora: sudo dnf install qemu-system-arm-core postgresql-server docker-distribution e2fsprogs apt the-keys",
+    ]
+
+
+def test_what_is_there_is_not_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        prerequisites, "_KEYS", Need(names=(), files=(program(tmp_path / "k"),), debian="k", fedora="k")
+    )
+    wanted = needs(ARMV7, worker=False)
+    for name in ("qemu-system-arm", "apt-get"):
+        program(tmp_path / "bin" / name)
+    program(tmp_path / "sbin" / "debugfs")
+    assert [need.title for need in missing(wanted)] == ["mke2fs"]
+    with pytest.raises(MissingError, match=r"this machine lacks mke2fs\n"):
+        require(wanted)
+    program(tmp_path / "sbin" / "mke2fs")
+    require(wanted)
+
+
+def test_an_emulator_that_is_not_known_is_called_as_qemu_calls_it() -> None:
+    machine = msgspec.structs.replace(ARMV7, emulator="qemu-system-new")
+    assert needs(machine, worker=False)[0] == Need(
+        names=("qemu-system-new",), debian="qemu-system-new", fedora="qemu-system-new"
+    )
+
+
+def test_programs_alone_need_no_servers() -> None:
+    assert set(needs(ARMV7, worker=True)) - set(needs(ARMV7, worker=False)) == {
+        prerequisites.INITDB, prerequisites.POSTGRES, prerequisites.REGISTRY,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("target", load_targets().values(), ids=load_targets())
+def test_the_package_of_each_targets_emulator_is_known(target: Target) -> None:
+    if target.machine is not None:
+        assert target.machine.emulator in prerequisites._EMULATORS
+        assert needs(target.machine, worker=False)[0].names == (target.machine.emulator,)
+
+
+def test_any_of_the_names_will_do(tmp_path: Path) -> None:
+    assert find(THING) is None
+    second = program(tmp_path / "bin" / "thing-ng")
+    assert find(THING) == second
+    first = program(tmp_path / "sbin" / "thing")
+    assert find(THING) == first
+    on_path = program(tmp_path / "bin" / "thing")
+    assert find(THING) == on_path
+
+
+def test_the_newest_version_is_taken(tmp_path: Path) -> None:
+    for version in ("13", "15", "14"):
+        program(tmp_path / "versions" / version / "bin" / "thing")
+    assert find(THING) == tmp_path / "versions/15/bin/thing"
+
+
+def test_the_newest_version_is_the_highest_number(tmp_path: Path) -> None:
+    for version in ("9.6", "15"):
+        program(tmp_path / "versions" / version / "bin" / "thing")
+    assert find(THING) == tmp_path / "versions/15/bin/thing"
+
+
+def test_a_file_that_is_no_program_is_passed_over(tmp_path: Path) -> None:
+    program(tmp_path / "bin" / "thing", mode=0o644)
+    program(tmp_path / "versions" / "15" / "bin" / "thing", mode=0o644)
+    older = program(tmp_path / "versions" / "13" / "bin" / "thing")
+    assert find(THING) == older
+
+
+def test_files(tmp_path: Path) -> None:
+    need = Need(names=(), files=(tmp_path / "keys.gpg", tmp_path / "keys.pgp"), debian="keys", fedora="keys")
+    (tmp_path / "keys.gpg").mkdir()
+    assert find(need) is None
+    (tmp_path / "keys.pgp").touch()
+    assert find(need) == tmp_path / "keys.pgp"
+
+
+def test_path_of(tmp_path: Path) -> None:
+    with pytest.raises(MissingError, match="lacks thing or thing-ng") as caught:
+        path_of(THING)
+    assert told(caught.value)[2:] == [
+        "- Debian, Ubuntu: sudo apt-get install --no-install-recommends things",
+        "- Fedora: sudo dnf install things-server",
+    ]
+    there = program(tmp_path / "bin" / "thing")
+    assert path_of(THING) == there

@@ -1,0 +1,242 @@
+"""One tree from Debian packages: real ones of a few files, packed as dpkg-deb does."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from crosscourse.archive import Entry
+from crosscourse.debian.tree import PackageError, Tree, left_out, merge, place, settle
+
+Member = tuple[tarfile.TarInfo, bytes]
+
+
+def member(name: str, content: bytes = b"", **fields: object) -> Member:
+    info = tarfile.TarInfo(name)
+    info.size = len(content)
+    for key, value in fields.items():
+        setattr(info, key, value)
+    return info, content
+
+
+def folder(name: str, mode: int = 0o755) -> Member:
+    return member(name, type=tarfile.DIRTYPE, mode=mode)
+
+
+def link(name: str, target: str, kind: bytes = tarfile.SYMTYPE) -> Member:
+    return member(name, type=kind, linkname=target)
+
+
+def packed(members: tuple[Member, ...], mode: str) -> bytes:
+    output = io.BytesIO()
+    with tarfile.open(fileobj=output, mode=mode) as archive:  # type: ignore[call-overload]  # a mode by its name
+        for info, content in members:
+            archive.addfile(info, io.BytesIO(content))
+    return output.getvalue()
+
+
+def deb(path: Path, *members: Member, kind: str = "xz") -> Path:
+    """A Debian package: an archive of ar with the format's version, the control files and the data (deb(5))."""
+    control = packed((member("./control", b"Package: x\nVersion: 1\n"),), "w:gz")
+    parts = {
+        "debian-binary": b"2.0\n",
+        "control.tar.gz": control,
+        f"data.tar.{kind}": packed(members, f"w:{kind}"),
+    }
+    content = b"!<arch>\n"
+    for name, part in parts.items():
+        content += (
+            f"{name:<16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(part):<10}`\n".encode() + part + b"\n" * (len(part) % 2)
+        )
+    path.write_bytes(content)
+    return path
+
+
+def merged(tmp_path: Path, *members: Member) -> Tree:
+    return merge([deb(tmp_path / "x.deb", folder("./"), *members)])
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("./", ""),
+        (".", ""),
+        ("./etc/passwd", "etc/passwd"),
+        ("etc/passwd", "etc/passwd"),
+        ("./bin/sh", "usr/bin/sh"),
+        ("./lib/modules/6.1/x.ko", "usr/lib/modules/6.1/x.ko"),
+        ("./sbin/init", "usr/sbin/init"),
+        ("./lib64/ld.so", "usr/lib64/ld.so"),
+        ("./bin", "bin"),
+        ("./usr/bin/x", "usr/bin/x"),
+        ("./binary/x", "binary/x"),
+        ("./opt/bin/x", "opt/bin/x"),
+        ("./.hidden/x", ".hidden/x"),
+    ],
+)
+def test_place(name: str, expected: str) -> None:
+    assert place(name) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("usr/share/doc/x/copyright", False),
+        ("usr/share/doc/x/changelog.gz", True),
+        ("usr/share/doc/x", True),
+        ("usr/share/man/man1/x.1.gz", True),
+        ("usr/share/locale/de/x.mo", True),
+        ("usr/share/info/x.gz", True),
+        ("usr/share/lintian/overrides/x", True),
+        ("usr/share/common-licenses/GPL-3", False),
+        ("usr/share/docs-of-mine/x", False),
+        ("usr/share/perl5/x.pm", False),
+        ("etc/x", False),
+    ],
+)
+def test_left_out(name: str, expected: bool) -> None:
+    assert left_out(name) is expected
+
+
+@pytest.mark.parametrize("kind", ["gz", "xz"])
+def test_every_kind_of_member(tmp_path: Path, kind: str) -> None:
+    package = deb(
+        tmp_path / "x.deb",
+        folder("./"),
+        folder("./var/spool", mode=0o1777),
+        member("./usr/bin/perl", b"#!", mode=0o755),
+        link("./usr/bin/perl5.36", "./usr/bin/perl", tarfile.LNKTYPE),
+        link("./usr/bin/p", "perl"),
+        member("./var/mail/x", b"m", mode=0o640, uid=8, gid=12),
+        member("./dev/null", type=tarfile.CHRTYPE, devmajor=1, devminor=3),
+        member("./run/pipe", type=tarfile.FIFOTYPE),
+        kind=kind,
+    )
+    tree = merge([package])
+    assert tree["var/spool"] == Entry(name="var/spool", mode=0o1777)
+    assert tree["usr/bin/perl"] == Entry(name="usr/bin/perl", source=b"#!", mode=0o755)
+    assert tree["usr/bin/perl5.36"].source == b"#!"
+    assert (tree["usr/bin/p"].link, tree["usr/bin/p"].source) == ("perl", None)
+    assert (tree["var/mail/x"].mode, tree["var/mail/x"].owner) == (0o640, (8, 12))
+    assert not {"dev/null", "run/pipe", ""} & set(tree)
+
+
+def test_what_was_in_bin_is_in_usr_and_found_through_links(tmp_path: Path) -> None:
+    tree = merged(
+        tmp_path,
+        folder("./bin"),
+        member("./bin/busybox", b"b", mode=0o755),
+        link("./bin/busy", "/bin/busybox", tarfile.LNKTYPE),
+        folder("./lib"),
+        folder("./lib/modules", mode=0o700),
+    )
+    assert tree["usr/bin/busybox"].source == b"b"
+    assert tree["usr/bin/busy"].source == b"b"
+    assert tree["usr/lib/modules"].mode == 0o700
+    assert {name: tree[name].link for name in ("bin", "lib")} == {"bin": "usr/bin", "lib": "usr/lib"}
+    assert not {"sbin", "lib64", "bin/busybox", "lib/modules"} & set(tree)
+
+
+def test_a_link_that_a_package_brings_stays(tmp_path: Path) -> None:
+    tree = merged(tmp_path, link("./lib", "usr/lib"), link("./lib64", "/usr/lib64"), member("./usr/lib64/ld.so", b""))
+    assert tree["lib"].link == "usr/lib"
+    assert tree["lib64"].link == "/usr/lib64"
+
+
+def test_documentation_is_left_out_but_licences_are_kept(tmp_path: Path) -> None:
+    tree = merged(
+        tmp_path,
+        folder("./usr/share/doc"),
+        folder("./usr/share/doc/x"),
+        member("./usr/share/doc/x/copyright", b"GPL"),
+        member("./usr/share/doc/x/NEWS", b"new"),
+        link("./usr/share/doc/libx", "x"),
+        member("./usr/share/man/man1/x.1", b"x"),
+        link("./usr/share/man/man1/y.1", "./usr/share/man/man1/x.1", tarfile.LNKTYPE),
+    )
+    assert [name for name, entry in tree.items() if entry.source is not None] == ["usr/share/doc/x/copyright"]
+    assert not any(name.startswith("usr/share/man/") for name in tree)
+
+
+def test_a_later_package_wins_and_links_point_into_their_own(tmp_path: Path) -> None:
+    one = deb(tmp_path / "1.deb", member("./etc/x", b"one"), link("./etc/same", "./etc/x", tarfile.LNKTYPE))
+    two = deb(tmp_path / "2.deb", member("./etc/x", b"two"))
+    tree = merge([one, two])
+    assert (tree["etc/x"].source, tree["etc/same"].source) == (b"two", b"one")
+    assert merge([two, one])["etc/x"].source == b"one"
+
+
+def files(**contents: bytes) -> Tree:
+    return {name: Entry(name=name, source=content, mode=0o755) for name, content in contents.items()}
+
+
+@pytest.mark.parametrize(
+    ("names", "alternative", "expected"),
+    [
+        (["usr/bin/mawk"], "usr/bin/awk", "mawk"),
+        (["usr/bin/mawk", "usr/bin/gawk"], "usr/bin/awk", "gawk"),
+        (["usr/bin/dash"], "usr/bin/sh", "dash"),
+        (["usr/bin/which.debianutils"], "usr/bin/which", "which.debianutils"),
+        (["usr/sbin/iptables-nft"], "usr/sbin/iptables", "iptables-nft"),
+        (["usr/sbin/ip6tables-nft-restore"], "usr/sbin/ip6tables-restore", "ip6tables-nft-restore"),
+        (["usr/bin/mawk", "usr/bin/awk"], "usr/bin/awk", None),
+    ],
+)
+def test_alternatives(names: list[str], alternative: str, expected: str | None) -> None:
+    assert settle(files(**dict.fromkeys(names, b"")))[alternative].link == expected
+
+
+def test_no_alternative_without_a_program() -> None:
+    assert set(settle(files(**{"usr/bin/true": b""}))) == {"usr/bin/true", "bin"}
+
+
+def test_masters_are_copied_unless_the_file_is_there() -> None:
+    tree = settle(
+        files(
+            **{
+                "usr/share/base-passwd/passwd.master": b"root:x:0:0",
+                "usr/share/base-passwd/group.master": b"root:x:0:",
+                "etc/group": b"mine",
+            }
+        )
+    )
+    assert (tree["etc/passwd"].source, tree["etc/passwd"].mode) == (b"root:x:0:0", 0o644)
+    assert tree["etc/group"].source == b"mine"
+    assert "etc/nsswitch.conf" not in tree
+
+
+def test_certificates_in_one_file_in_a_fixed_order() -> None:
+    top = "usr/share/ca-certificates/mozilla"
+    tree = files(**{f"{top}/b.crt": b"B\n", f"{top}/a.crt": b"A\n", f"{top}/README": b"no", "etc/c.crt": b"C\n"})
+    assert settle(tree)["etc/ssl/certs/ca-certificates.crt"].source == b"A\nB\n"
+    assert "etc/ssl/certs/ca-certificates.crt" not in settle(files(**{"etc/c.crt": b"C\n"}))
+
+
+def test_settling_leaves_its_argument_alone() -> None:
+    tree = files(**{"usr/bin/dash": b""})
+    settle(tree)
+    assert set(tree) == {"usr/bin/dash"}
+
+
+def test_a_package_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(PackageError, match="No such file"):
+        merge([tmp_path / "none.deb"])
+
+
+@pytest.mark.parametrize("content", [b"", b"no package", b"!<arch>\n"])
+def test_what_is_no_package_is_an_error_as_documented(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "x.deb").write_bytes(content)
+    with pytest.raises(PackageError, match="Debian package"):
+        merge([tmp_path / "x.deb"])
+
+
+def test_a_hard_link_to_what_is_left_out_is_no_error(tmp_path: Path) -> None:
+    tree = merged(
+        tmp_path,
+        member("./usr/share/doc/x/README", b"text"),
+        link("./usr/lib/x/README", "./usr/share/doc/x/README", tarfile.LNKTYPE),
+    )
+    assert tree["usr/lib/x/README"].source == b"text"

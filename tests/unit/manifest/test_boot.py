@@ -1,0 +1,144 @@
+"""[boot] of a manifest: its kinds, and what is wrong with one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from crosscourse.errors import ManifestError
+from crosscourse.manifest.boot import Boot, BootPrograms, BootWorker, Scenario
+from crosscourse.manifest.model import load_manifest
+from tests.unit.manifest.test_model import GOOD
+
+PROGRAMS = """
+[boot]
+kind = "programs"
+suite = "bookworm"
+[boot.program.b]
+command = ["b", "word"]
+"""
+WORKER = """
+[boot]
+kind = "worker"
+suite = "bookworm"
+packages = ["iproute2"]
+modules = ["overlay"]
+memory = 2048
+concourse = "b"
+fly = "b"
+image = ["busybox-static"]
+image-programs = { "opt/x" = "tasks/x.c" }
+[boot.scenario.one]
+runtime = "containerd"
+[boot.scenario.two]
+runtime = "guardian"
+cgroup = 1
+volumes = "naive"
+env = { A = "{root}/b" }
+extra = true
+"""
+
+
+def boot(tmp_path: Path, text: str) -> Boot | None:
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks" / "x.c").touch()
+    path = tmp_path / "x.toml"
+    path.write_text(GOOD + text)
+    return load_manifest(path, patches=tmp_path / "vendor-patches").boot
+
+
+def problems(tmp_path: Path, text: str) -> list[str]:
+    with pytest.raises(ManifestError) as caught:
+        boot(tmp_path, text)
+    return caught.value.problems
+
+
+def test_a_release_need_not_boot(tmp_path: Path) -> None:
+    assert boot(tmp_path, "") is None
+
+
+def test_programs(tmp_path: Path) -> None:
+    found = boot(tmp_path, PROGRAMS)
+    assert isinstance(found, BootPrograms)
+    assert (found.suite, found.packages, found.modules, found.memory) == ("bookworm", [], [], 1024)
+    program = found.program["b"]
+    assert (program.command, program.expect, program.status) == (["b", "word"], "", 0)
+
+
+def test_worker(tmp_path: Path) -> None:
+    found = boot(tmp_path, WORKER)
+    assert isinstance(found, BootWorker)
+    assert (found.packages, found.modules, found.memory) == (["iproute2"], ["overlay"], 2048)
+    assert found.image_programs == {"opt/x": "tasks/x.c"}
+    assert found.scenario == {
+        "one": Scenario(runtime="containerd", cgroup=2, volumes="overlay", env={}, extra=False),
+        "two": Scenario(runtime="guardian", cgroup=1, volumes="naive", env={"A": "{root}/b"}, extra=True),
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new", "expected"),
+    [
+        (PROGRAMS, 'kind = "programs"', "", "boot: the key 'kind' is missing"),
+        (PROGRAMS, '"programs"', '"program"', "boot: kind = 'program' is not known. Did you mean 'programs'?"),
+        (PROGRAMS, '"programs"', '"worker"', "boot.program: unknown key"),
+        (PROGRAMS, "suite =", "suit =", "boot.suit: unknown key. Did you mean 'suite'?"),
+        (PROGRAMS, 'suite = "bookworm"', "", "boot.suite: this key is missing"),
+        (PROGRAMS, 'suite = "bookworm"', "suite = 12", "boot.suite: expected `str`, got `int`"),
+        (PROGRAMS, '["b", "word"]', "[]", "boot.program.b.command: expected `array` of length >= 1"),
+        (PROGRAMS, '["b", "word"]', '"b"', "boot.program.b.command: expected `array`, got `str`"),
+        (PROGRAMS, "program.b]", "program.B]", "boot.program.B (its name): expected a name of lower-case letters"),
+        (PROGRAMS, "command =", "status = 'x'\ncommand =", "boot.program.b.status: expected `int`, got `str`"),
+        (PROGRAMS, "command =", "comand =", "boot.program.b.command: this key is missing"),
+        (WORKER, 'fly = "b"', "", "boot.fly: this key is missing"),
+        (WORKER, 'runtime = "guardian"', "", "boot.scenario.two.runtime: this key is missing"),
+        (WORKER, "cgroup = 1", "cgroup = 3", "boot.scenario.two.cgroup: invalid enum value 3"),
+        (WORKER, "memory = 2048", 'memory = "2G"', "boot.memory: expected `int`, got `str`"),
+        (WORKER, "tasks/x.c", "../x.c", "expected a path inside its folder: not absolute, no '..', got '../x.c'"),
+        (WORKER, "image-programs", "image_programs", "unknown key. Did you mean 'image-programs'?"),
+        (WORKER, "extra = true", 'extra = "yes"', "boot.scenario.two.extra: expected `bool`, got `str`"),
+    ],
+)
+def test_one_problem(tmp_path: Path, text: str, old: str, new: str, expected: str) -> None:
+    assert old in text
+    assert expected in "\n".join(problems(tmp_path, text.replace(old, new)))
+
+
+def test_all_problems_at_once(tmp_path: Path) -> None:
+    text = WORKER.replace("memory = 2048", 'memory = "2G"').replace('runtime = "guardian"', "runtim = 1")
+    assert [problem.partition(":")[0] for problem in problems(tmp_path, text)] == [
+        "boot.memory",
+        "boot.scenario.two.runtim",
+        "boot.scenario.two.runtime",
+    ]
+
+
+INGREDIENT = """
+[artifact.c]
+kind = "go-binary"
+source = "a"
+package = "./c"
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new", "expected"),
+    [
+        (PROGRAMS, '"b", ', '"bb", ', "boot.program.b.command: there is no program 'bb' with a path. Did you mean"),
+        (WORKER, 'concourse = "b"', 'concourse = "bb"', "boot.concourse: there is no program 'bb' with a path."),
+        (WORKER, 'fly = "b"', 'fly = "bb"', "boot.fly: there is no program 'bb' with a path. Did you mean 'b'?"),
+        (WORKER + INGREDIENT, 'fly = "b"', 'fly = "c"', "boot.fly: there is no program 'c' with a path. Known: b."),
+        (WORKER, "tasks/x.c", "tasks/y.c", 'boot.image-programs."opt/x": there is no file tasks/y.c'),
+        (WORKER, 'runtime = "containerd"', 'runtime = "x"\nextra = true', "boot.scenario: none is part of `boot`"),
+    ],
+)
+def test_names_that_refer_to_nothing(tmp_path: Path, text: str, old: str, new: str, expected: str) -> None:
+    assert old in text
+    (problem,) = problems(tmp_path, text.replace(old, new))
+    assert problem.startswith(expected)
+
+
+def test_a_worker_without_scenarios(tmp_path: Path) -> None:
+    text = WORKER.partition("[boot.scenario")[0] + "[boot.scenario]\n"
+    assert "boot.scenario: none is part of `boot`" in problems(tmp_path, text)[0]

@@ -1,0 +1,96 @@
+"""Child processes: their logs, their errors, and their end."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from crosscourse.run import process
+from crosscourse.run.process import CommandError, DiskFullError
+
+ENV = {"PATH": os.environ["PATH"]}
+
+
+def test_output_is_returned_and_logged(tmp_path: Path) -> None:
+    log = tmp_path / "logs" / "x.log"
+    assert process.run(["sh", "-c", "echo out; echo err >&2"], log=log, env=ENV) == "out\nerr\n"
+    process.run(["sh", "-c", "pwd"], log=log, env=ENV, cwd=tmp_path)
+    assert log.read_text().splitlines() == [
+        "$ sh -c 'echo out; echo err >&2'",
+        "out",
+        "err",
+        "$ sh -c pwd",
+        str(tmp_path),
+    ]
+
+
+def test_the_environment_is_only_what_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEAK", "yes")
+    assert "LEAK" not in process.run(["env"], log=tmp_path / "x.log", env={**ENV, "KEPT": "1"})
+
+
+def test_failure_has_the_last_lines_whole(tmp_path: Path) -> None:
+    long = "x" * 2000
+    with pytest.raises(CommandError) as caught:
+        process.run(["sh", "-c", f"seq 1 40; echo {long}; exit 3"], log=tmp_path / "x.log", env=ENV)
+    assert "exit status 3" in str(caught.value)
+    lines = caught.value.tail.splitlines()
+    assert len(lines) == process.TAIL
+    assert lines[-1] == long
+
+
+def test_killed_by_a_signal(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="SIGKILL"):
+        process.run(["sh", "-c", "kill -9 $$"], log=tmp_path / "x.log", env=ENV)
+
+
+def test_unknown_program(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="was not found"):
+        process.run(["no-such-program"], log=tmp_path / "x.log", env=ENV)
+
+
+def test_disk_full(tmp_path: Path) -> None:
+    with pytest.raises(DiskFullError, match="no space left"):
+        process.run(["sh", "-c", "echo 'write: No space left on device' >&2; exit 1"], log=tmp_path / "x.log", env=ENV)
+
+
+def test_what_a_child_left_running_is_ended(tmp_path: Path) -> None:
+    out = process.run(["sh", "-c", "sleep 60 >/dev/null 2>&1 & echo $!"], log=tmp_path / "x.log", env=ENV)
+    assert_gone(int(out))
+
+
+def assert_gone(pid: int) -> None:
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            return
+        if state == "Z":
+            return
+        time.sleep(0.02)
+    pytest.fail(f"process {pid} is still there")
+
+
+def test_children_end_when_we_are_killed(tmp_path: Path) -> None:
+    """The watchdog ends a child and its children after a SIGKILL of the one that started them."""
+    script = (
+        "import os, pathlib, sys\nfrom crosscourse.run import process\n"
+        f"process.run(['sh', '-c', 'sleep 60 & echo $! $$ > {tmp_path}/pids; wait'], "
+        f"log=pathlib.Path('{tmp_path}/x.log'), env=dict(os.environ))\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", script])
+    pids = tmp_path / "pids"
+    end = time.monotonic() + 10
+    while not (pids.is_file() and pids.read_text().strip()):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    parent.kill()
+    parent.wait()
+    for pid in pids.read_text().split():
+        assert_gone(int(pid))

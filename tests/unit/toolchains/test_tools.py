@@ -1,0 +1,214 @@
+"""Tools are installed for real here: the smallest of them, from the package index."""
+
+from __future__ import annotations
+
+import platform
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from crosscourse.errors import CrosscourseError, UnknownNameError
+from crosscourse.run import process
+from crosscourse.run.process import CommandError, DiskFullError
+from toolchains import tools
+from toolchains.tools import Tool, get_tool, host_arch, install_tool, is_installed, load_tools, program, tool_path
+
+ROOT = Path(__file__).parents[3]
+
+
+class Runner:
+    """Runs programs as tasks do, and counts them. ``env``: set over everything else."""
+
+    def __init__(self, folder: Path, **env: str) -> None:
+        self.log = folder / "run.log"
+        self.env = env
+        self.calls = 0
+
+    def __call__(self, argv: list[str], *, env: dict[str, str] | None = None, cwd: Path | None = None) -> None:
+        self.calls += 1
+        process.run(argv, log=self.log, env=process.base_environment() | (env or {}) | self.env, cwd=cwd)
+
+
+def failing(error: Exception) -> tools.Run:
+    def run(argv: list[str], *, env: dict[str, str] | None = None, cwd: Path | None = None) -> None:  # noqa: ARG001
+        raise error
+
+    return run
+
+
+def silent(_text: str) -> None:
+    pass
+
+
+@pytest.fixture
+def gperf() -> Tool:
+    return get_tool("gperf", "3.1")
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Runner:
+    return Runner(tmp_path)
+
+
+def left_in(cache: Path) -> list[str]:
+    return sorted(path.name for path in cache.iterdir() if path.suffix != ".lock")
+
+
+def test_every_pin_serves_both_architectures(monkeypatch: pytest.MonkeyPatch) -> None:
+    every = [tool for versions in load_tools().values() for tool in versions.values()]
+    assert len(every) >= 9
+    for machine in ("x86_64", "aarch64"):
+        monkeypatch.setattr(platform, "machine", lambda machine=machine: machine)
+        paths = {tool_path(tool, Path("/cache")) for tool in every}
+        assert len(paths) == len(every)
+    for tool in every:
+        if tool.bootstrap:
+            assert get_tool(tool.name, tool.bootstrap).package
+
+
+def test_unknown_names_are_told_the_known_ones() -> None:
+    with pytest.raises(UnknownNameError, match=r"go version '1\.26\.9'(?s:.*)Known: .*1\.26\.8"):
+        get_tool("go", "1.26.9")
+    with pytest.raises(UnknownNameError, match="Did you mean 'zig'"):
+        get_tool("zigg", "0.16.0")
+
+
+@pytest.mark.parametrize(
+    ("machine", "arch"), [("x86_64", "amd64"), ("AMD64", "amd64"), ("aarch64", "arm64"), ("armv7l", None), ("", None)]
+)
+def test_host_architecture(monkeypatch: pytest.MonkeyPatch, machine: str, arch: str | None) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    if arch:
+        assert host_arch() == arch
+    else:
+        with pytest.raises(tools.UnsupportedHostError, match=machine or "unknown kind"):
+            host_arch()
+
+
+def test_a_32_bit_python_on_a_64_bit_kernel_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "maxsize", 2**31 - 1)
+    with pytest.raises(tools.UnsupportedHostError, match="32-bit programs"):
+        host_arch()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "package = 'x'", "package = 'x'\nbootstrap = '1'\nh1.any = '1'\nsha256.any = '1'", "x = 1"]
+)
+def test_a_malformed_table_is_refused(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "tools.toml"
+    file.write_text(f'[go."1"]\n{text}\n')
+    with pytest.raises(msgspec.ValidationError):
+        load_tools(file)
+
+
+def test_a_changed_pin_is_another_folder(gperf: Tool) -> None:
+    changed = msgspec.structs.replace(gperf, sha256={"any": "0" * 64})
+    assert tool_path(changed, Path("/cache")) != tool_path(gperf, Path("/cache"))
+
+
+def test_install(tmp_path: Path, gperf: Tool, runner: Runner) -> None:
+    cache = tmp_path / "cache"
+    said: list[str] = []
+    assert not is_installed(gperf, cache)
+    path = install_tool(gperf, cache, run=runner, note=said.append)
+    assert is_installed(gperf, cache)
+    assert said == ["fetching gperf 3.1"]
+    assert left_in(cache) == [path.name]
+    shown = subprocess.run([program(gperf, cache), "--version"], capture_output=True, text=True, check=True).stdout
+    assert "GNU gperf 3.1" in shown
+    assert install_tool(gperf, cache, run=runner, note=said.append) == path
+    assert runner.calls == 1
+
+
+def test_threads_install_once(tmp_path: Path, gperf: Tool, runner: Runner) -> None:
+    results: list[Path] = []
+
+    def install() -> None:
+        results.append(install_tool(gperf, tmp_path / "cache", run=runner, note=silent))
+
+    threads = [threading.Thread(target=install) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [tool_path(gperf, tmp_path / "cache")] * 3
+    assert runner.calls == 1
+
+
+def test_a_killed_install_counts_for_nothing(tmp_path: Path, gperf: Tool, runner: Runner) -> None:
+    cache = tmp_path / "cache"
+    script = """
+        import os, pathlib, signal, subprocess, sys
+        from toolchains import tools
+
+        def run(argv, *, env=None, cwd=None):
+            subprocess.run(argv, env={**os.environ, **env}, cwd=cwd, check=True)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        tools.install_tool(tools.get_tool("gperf", "3.1"), pathlib.Path(sys.argv[1]), run=run, note=print)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script), str(cache)]
+    assert subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode == -signal.SIGKILL
+    assert any(".partial-" in name for name in left_in(cache))
+    assert not is_installed(gperf, cache)
+    path = install_tool(gperf, cache, run=runner, note=silent)
+    assert left_in(cache) == [path.name]
+    assert is_installed(gperf, cache)
+
+
+def test_a_wrong_hash_is_refused_and_nothing_kept(tmp_path: Path, gperf: Tool, runner: Runner) -> None:
+    wrong = msgspec.structs.replace(gperf, sha256={"any": "0" * 64})
+    with pytest.raises(tools.HashMismatchError, match=r"(?s)gperf 3\.1: .* not what tools\.toml pins.*Got"):
+        install_tool(wrong, tmp_path / "cache", run=runner, note=silent)
+    assert left_in(tmp_path / "cache") == []
+    assert not is_installed(wrong, tmp_path / "cache")
+
+
+def test_no_network(tmp_path: Path, gperf: Tool) -> None:
+    runner = Runner(tmp_path, PIP_INDEX_URL="http://127.0.0.1:9/simple", PIP_RETRIES="1", PIP_FIND_LINKS="")
+    with pytest.raises(tools.DownloadError, match="Check the network"):
+        install_tool(gperf, tmp_path / "cache", run=runner, note=silent)
+
+
+def test_an_index_without_the_wheel(tmp_path: Path, gperf: Tool) -> None:
+    (tmp_path / "index").mkdir()
+    runner = Runner(tmp_path, PIP_NO_INDEX="1", PIP_FIND_LINKS=str(tmp_path / "index"))
+    with pytest.raises(tools.NoWheelError, match="none that runs here"):
+        install_tool(gperf, tmp_path / "cache", run=runner, note=silent)
+
+
+def test_no_pin_for_this_architecture(gperf: Tool, tmp_path: Path) -> None:
+    with pytest.raises(tools.NoWheelError):
+        tool_path(msgspec.structs.replace(gperf, sha256={"sparc": "0" * 64}), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("raised", "expected"),
+    [
+        (OSError(28, "No space left on device"), DiskFullError),
+        (DiskFullError("pip"), DiskFullError),
+        (PermissionError(13, "Permission denied", "/cache"), CrosscourseError),
+        (CommandError("pip", "ended", "something of its own"), CommandError),
+        (CommandError("go", "ended", "dial tcp: lookup: no such host"), tools.DownloadError),
+        (CommandError("go", "ended", "verifying module: checksum mismatch\nSECURITY ERROR"), tools.HashMismatchError),
+    ],
+)
+def test_failures_are_explained(
+    tmp_path: Path, gperf: Tool, raised: Exception, expected: type[CrosscourseError]
+) -> None:
+    with pytest.raises(CrosscourseError) as caught:
+        install_tool(gperf, tmp_path / "cache", run=failing(raised), note=silent)
+    assert type(caught.value) is expected
+    assert left_in(tmp_path / "cache") == []
+
+
+def test_a_wheel_without_the_program_is_refused(tmp_path: Path, gperf: Tool, runner: Runner) -> None:
+    with pytest.raises(CrosscourseError, match="has no program bin/none"):
+        install_tool(msgspec.structs.replace(gperf, program="bin/none"), tmp_path / "cache", run=runner, note=silent)
+    assert left_in(tmp_path / "cache") == []
