@@ -4,85 +4,100 @@ A release (releases/*.toml) says what is built; a target (toolchains/targets.tom
 Each function below is a stage; ``./doit list`` names the tasks, ``./doit plan`` says what would be done and why.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from doit import doit_cmd
 
+from crosscourse.engine.step import Step
 from crosscourse.project import open_project
-from tasks import package, patches, rootfs, sources, test_source, toolchain
-from tasks.boot import steps as boot_stage
+from tasks import go_modules, patches, sources, test_source, toolchain
+from tasks.boot import steps as boot
 from tasks.compile import steps as compile_stage
+from tasks.kinds import TABLES
+from tasks.package import steps as package
+from tasks.rootfs import steps as rootfs
 from tasks.stages import for_each_target, groups, tasks_of
 from tasks.verify import steps as verify
 
 Tasks = Iterator[dict[str, Any]]
 
-project = open_project(Path(__file__).resolve().parent, doit_cmd._CMDLINE_VARS or {})
+project = open_project(Path(__file__).resolve().parent, doit_cmd._CMDLINE_VARS or {}, TABLES)
 DOIT_CONFIG = project.doit_config()
+manifest, layout, settings, targets = project.manifest, project.layout, project.settings, project.targets
+
+
+def once(steps: Iterable[Step]) -> Tasks:
+    """Steps that do not depend on the target."""
+    return tasks_of(steps, project.shared)
+
+
+def each_target(stage: str, steps: Callable[[str], Iterable[Step]]) -> Tasks:
+    """Steps of every target."""
+    return for_each_target(targets, stage, steps, project.shared)
 
 
 def task_toolchain() -> Tasks:
     """1. Go, the C cross compiler and what else the release names: pinned, installed once into the cache folder."""
-    yield from tasks_of(toolchain.steps(project))
+    yield from once(toolchain.steps(manifest.toolchain, layout.tools))
 
 
 def task_source() -> Tasks:
     """2. Each upstream source at its pinned commit: fetched once into the cache folder."""
-    yield from tasks_of(sources.steps(project))
+    yield from once(sources.steps(manifest, layout, settings.omit))
 
 
 def task_patch() -> Tasks:
     """3. A checkout of each source with our patches on it, in sources/: a person may edit it there."""
-    yield from tasks_of(patches.steps(project))
+    yield from once(patches.steps(manifest, layout, settings.omit))
 
 
 def task_modules() -> Tasks:
     """4. The Go modules that the artifacts need."""
-    yield from for_each_target(project, "modules", compile_stage.module_steps)
+    yield from each_target("modules", lambda target: go_modules.steps(manifest, layout, target))
 
 
 def task_compile() -> Tasks:
     """5. Each artifact: Go programs, Go with C, C programs and libraries."""
-    yield from for_each_target(project, "compile", compile_stage.steps)
+    yield from each_target("compile", lambda target: compile_stage.steps(manifest, layout, target))
 
 
 def task_rootfs() -> Tasks:
     """6. The root filesystem of each resource type."""
-    yield from for_each_target(project, "rootfs", rootfs.steps)
+    yield from each_target("rootfs", lambda target: rootfs.steps(manifest, layout, target))
 
 
 def task_package() -> Tasks:
     """7. The distribution, in dist/."""
-    yield from for_each_target(project, "package", package.steps)
+    yield from each_target("package", lambda target: package.steps(manifest, layout, target))
 
 
 def task_verify() -> Tasks:
     """8. Checks that every program of the distribution is what the target needs."""
-    yield from for_each_target(project, "verify", verify.steps)
+    yield from each_target("verify", lambda target: verify.steps(layout, target))
 
 
 def task_test_source() -> Tasks:
     """Upstream's own tests of the sources, on the host (`test-source:armv7`: for that target, under emulation)."""
-    yield from test_source.tasks(project)
+    yield from test_source.tasks(manifest, layout, targets, project.shared)
 
 
 def task_guest() -> Tasks:
     """9. What an emulated machine of the target runs: a Debian system, an image for tasks."""
-    yield from for_each_target(project, "guest", boot_stage.guest_steps)
+    yield from each_target("guest", lambda target: boot.guest_steps(manifest, layout, target, settings.debian))
 
 
 def task_boot() -> Tasks:
     """10. The distribution proved by running it in that machine."""
-    yield from for_each_target(project, "boot", boot_stage.steps)
+    yield from each_target("boot", lambda target: boot.steps(manifest, layout, target))
 
 
 def task_boot_more() -> Tasks:
     """The same in further scenarios: other volume drivers, other versions of cgroups."""
-    yield from for_each_target(project, "boot-more", boot_stage.more_steps)
+    yield from each_target("boot-more", lambda target: boot.more_steps(manifest, layout, target))
 
 
 def task_build() -> Tasks:
     """All of the above but the checks: the distribution of the chosen target (`build:arm64`: of that one)."""
-    yield from groups(project, "build", needs="package")
+    yield from groups(targets, "build", needs="package")

@@ -1,6 +1,7 @@
 """Archives that depend on nothing but their content: sorted, one owner, one time, fixed compression.
 
-Follows https://reproducible-builds.org/docs/archives/. The standard library's tarfile and gzip do the work.
+Follows https://reproducible-builds.org/docs/archives/. The standard library's tarfile and ``crosscourse.formats.gzip``
+do the work.
 """
 
 from __future__ import annotations
@@ -8,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     import tarfile
 
-COMPRESSION = 6
+    from crosscourse.formats.gzip import GzipWriter
+
+# What is compressed already is only stored from this size on: what is smaller does not pay for a block of its own.
+WORTH_STORING = 64 << 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,25 +45,29 @@ def with_parents(entries: Iterable[Entry]) -> list[Entry]:
     return sorted(by_name.values(), key=lambda entry: PurePosixPath(entry.name).parts)
 
 
-def write_tgz(path: Path, entries: Iterable[Entry], *, epoch: int) -> None:
+def write_tgz(path: Path, entries: Iterable[Entry], *, epoch: int, threads: int | None = None) -> None:
     """Write a gzip-compressed tar (format ``ustar`` with GNU extensions for long names) to ``path``.
 
     ``epoch``: the time of every member, in seconds since 1970. Owners have numbers, no names.
+    ``threads``: how many processors to use, all that are granted if it is None; the bytes are the same.
+    Raises PackingError when the system ends a process that compresses.
     """
     # Here, not above: a build with nothing to do packs nothing, and must start fast.
-    import gzip
     import tarfile
+
+    from crosscourse.formats.gzip import GzipWriter
 
     with (
         path.open("wb") as raw,
-        gzip.GzipFile(filename="", fileobj=raw, mode="wb", compresslevel=COMPRESSION, mtime=0) as packed,
-        tarfile.open(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT) as tar,
+        GzipWriter(raw, threads=threads) as packed,
+        # The cast: a tar that is written in order needs no more than write() and tell().
+        tarfile.open(fileobj=cast(IO[bytes], packed), mode="w", format=tarfile.GNU_FORMAT) as tar,
     ):
         for entry in with_parents(entries):
-            _add(tar, entry, epoch)
+            _add(tar, packed, entry, epoch)
 
 
-def _add(tar: tarfile.TarFile, entry: Entry, epoch: int) -> None:
+def _add(tar: tarfile.TarFile, packed: GzipWriter, entry: Entry, epoch: int) -> None:
     import io
     import tarfile
 
@@ -77,8 +85,20 @@ def _add(tar: tarfile.TarFile, entry: Entry, epoch: int) -> None:
         tar.addfile(info)
     elif isinstance(entry.source, bytes):
         info.size = len(entry.source)
-        tar.addfile(info, io.BytesIO(entry.source))
+        _add_content(tar, packed, info, io.BytesIO(entry.source))
     else:
         info.size = entry.source.stat().st_size
         with entry.source.open("rb") as stream:
+            _add_content(tar, packed, info, stream)
+
+
+def _add_content(tar: tarfile.TarFile, packed: GzipWriter, info: tarfile.TarInfo, stream: IO[bytes]) -> None:
+    from crosscourse.formats.gzip import is_packed
+
+    if info.size >= WORTH_STORING and is_packed(stream.read(8)):
+        stream.seek(0)
+        with packed.stored():
             tar.addfile(info, stream)
+    else:
+        stream.seek(0)
+        tar.addfile(info, stream)

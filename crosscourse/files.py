@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
 import stat
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,6 +65,19 @@ def replacing(path: Path, *, mode: int | None = None) -> Iterator[Path]:
         raise
 
 
+def move(source: Path, path: Path) -> None:
+    """Put a file where another may be; ``path`` is never half-written, on whatever disk it is."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        source.replace(path)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        with replacing(path) as partial:
+            shutil.copy2(source, partial)
+        source.unlink()
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a small text file, whole or not at all."""
     with replacing(path) as partial:
@@ -83,9 +98,18 @@ def remove(path: Path) -> None:
 def own_folder(path: Path) -> Path:
     """Make a folder that we may remove later, marked by CACHEDIR.TAG. Returns it."""
     tag = path / CACHEDIR_TAG
-    if not tag.exists():
+    try:
+        written = tag.stat().st_size > 0  # an empty one is left by a full disk
+    except OSError:
+        written = False
+    if not written:
         path.mkdir(parents=True, exist_ok=True)
-        tag.write_text(CACHEDIR_TEXT, encoding="utf-8")
+        # Under a name of its own each time: others may do the same at this moment.
+        handle, name = tempfile.mkstemp(prefix=f".{CACHEDIR_TAG}.", dir=path)
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(CACHEDIR_TEXT)
+        Path(name).chmod(0o644)
+        Path(name).replace(tag)
     return path
 
 
@@ -96,4 +120,8 @@ def remove_owned(path: Path) -> None:
         raise CrosscourseError(
             str(path), f"has no {CACHEDIR_TAG} of ours: not removed", "Remove it by hand if you know what it is."
         )
+    # The tag goes last: what a kill leaves is still known as ours.
+    for entry in path.iterdir():
+        if entry != tag:
+            remove(entry)
     remove(path)

@@ -1,108 +1,50 @@
-"""The project as one run sees it: the release and target chosen, its manifest, its folders, what tasks share."""
+"""A project as one run sees it: what a person chose, where things lie, what is built, and what the run shares."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec.toml
 
 from crosscourse import files
-from crosscourse.engine.capacity import Pool
-from crosscourse.errors import UnknownNameError
+from crosscourse.engine.shared import Shared
+from crosscourse.errors import CrosscourseError, UnknownNameError
 from crosscourse.git.fingerprint import Fingerprints
-from crosscourse.manifest.model import Manifest, Source, load_manifest
+from crosscourse.layout import Layout
+from crosscourse.manifest.load import load_manifest
+from crosscourse.manifest.model import Manifest, Tables
 from crosscourse.settings import Chosen, read_settings
 
-DEFAULT_RELEASE = "concourse-8.2.5"
+# Names the release that a build means.
+DEFAULT = "releases/default"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Project:
-    """Everything that tasks are made from. ``release``: the stem of the manifest's file."""
+    """What a run is made of. ``tables``: the vocabulary of its manifests."""
 
-    root: Path
-    release: str
+    layout: Layout
     manifest: Manifest
     settings: Chosen
-    fingerprints: Fingerprints = field(default_factory=Fingerprints)
-
-    @property
-    def build(self) -> Path:
-        """What is derived from this release; may be removed at any time."""
-        return self.root / "build" / self.release
-
-    @property
-    def dist(self) -> Path:
-        """What a user takes away."""
-        return self.root / "dist"
-
-    @property
-    def vendor_patches(self) -> Path:
-        """Our changes."""
-        return self.root / "vendor-patches"
-
-    @cached_property
-    def cache(self) -> Path:
-        """Downloads that all checkouts of this user share."""
-        if self.settings.cache:
-            return (self.root / Path(self.settings.cache).expanduser()).resolve()
-        import platformdirs
-
-        return platformdirs.user_cache_path("crosscourse")
-
-    @cached_property
-    def pool(self) -> Pool:
-        """Processors and memory, shared by the heavy tasks."""
-        return Pool(slots=self.settings.jobs)
+    shared: Shared
+    tables: Tables
 
     @property
     def targets(self) -> list[str]:
         """The release's targets, the chosen (or default) one first."""
-        first = self.target
-        return [first, *(name for name in self.manifest.release.targets if name != first)]
-
-    @property
-    def target(self) -> str:
-        """The target that ``build`` and ``verify`` mean."""
-        return self.settings.target or self.manifest.release.targets[0]
-
-    def checkout(self, source: str) -> Path:
-        """Where a source lies: in the user's own folder, or where a person may edit it."""
-        if source in self.settings.override:
-            return Path(self.settings.override[source])
-        return self.root / "sources" / self.release / source
-
-    def tried(self, source: str) -> Path:
-        """Where it is noted that a patch of a source did not apply, until one try goes well."""
-        return self.build / "patches" / f"{source}.json"
-
-    def omitted(self, source: str) -> list[str]:
-        """The paths of a source that are not checked out: the manifest's and the user's own."""
-        return [*self.manifest.source[source].omit, *self.settings.omit.get(source, [])]
-
-    def artifact_file(self, target: str, artifact: str) -> Path:
-        """Where an artifact of one file lies before it is packaged."""
-        return self.build / target / "artifacts" / artifact
-
-    def package_file(self, target: str) -> Path:
-        """The distribution as a tarball."""
-        release = self.manifest.release
-        return self.dist / f"{release.name}-{release.version}-linux-{target}.tgz"
-
-    def source(self, name: str) -> Source:
-        """A source of the manifest."""
-        return self.manifest.source[name]
+        known = self.manifest.release.targets
+        first = self.settings.target or known[0]
+        return [first, *(name for name in known if name != first)]
 
     def doit_config(self) -> dict[str, Any]:
         """doit's settings: parallel threads, our crash-safe records, our reporter; see docs/design.md for why."""
         return {
             "default_tasks": ["build"],
             "backend": "crosscourse",
-            "dep_file": str(self.build / "state.sqlite3"),
+            "dep_file": str(self.layout.build / "state.sqlite3"),
             "reporter": "crosscourse",
             # Threads, most of which wait for the network or their turn: who computes is the pool's to say.
             "num_process": 32,
@@ -140,17 +82,59 @@ def find_release(root: Path, name: str) -> Path:
     raise UnknownNameError("release", name, releases)
 
 
-def open_project(root: Path, variables: Mapping[str, str]) -> Project:
+def open_project(root: Path, variables: Mapping[str, str], tables: Tables) -> Project:
     """The project in ``root`` as the settings and the command line's variables choose it.
 
-    Raises ManifestError, UnknownNameError or another CrosscourseError.
+    Where nobody chose a release, ``releases/default`` names it. Raises ManifestError, UnknownNameError or another CrosscourseError.
     """
     settings = read_settings(root, variables)
-    path = find_release(root, settings.release or DEFAULT_RELEASE)
-    manifest = load_manifest(path, patches=root / "vendor-patches")
+    path = find_release(root, settings.release or (root / DEFAULT).read_text(encoding="utf-8").strip())
+    manifest = load_manifest(path, patches=root / "vendor-patches", tables=tables)
     _check_sources(root, manifest, settings)
     if settings.target is not None and settings.target not in manifest.release.targets:
         raise UnknownNameError("target", settings.target, manifest.release.targets)
-    project = Project(root=root, release=path.stem, manifest=manifest, settings=settings)
-    files.own_folder(files.own_folder(root / "build") / project.release)
+    layout = Layout(
+        root=root,
+        release=path.stem,
+        cache=cache_folder(root, settings),
+        override={name: Path(folder) for name, folder in settings.override.items()},
+    )
+    files.own_folder(files.own_folder(root / "build") / layout.release)
+    shared = share(layout, settings)
+    return Project(layout=layout, manifest=manifest, settings=settings, shared=shared, tables=tables)
+
+
+def cache_folder(root: Path, settings: Chosen) -> Path:
+    """The user's cache folder: what all checkouts share."""
+    if settings.cache:
+        return (root / Path(settings.cache).expanduser()).resolve()
+    import platformdirs
+
+    return platformdirs.user_cache_path("crosscourse")
+
+
+def share(layout: Layout, settings: Chosen) -> Shared:
+    """What the steps of a run share; what is costly to make is made at its first use."""
+    from crosscourse.engine.cache import Folder
+    from crosscourse.engine.capacity import Pool
+    from crosscourse.engine.code import Code
+
+    results = Folder(layout.results)
+    return Shared(
+        build=layout.build,
+        cache=layout.cache,
+        limit=settings.cache_bytes,
+        fingerprints=Fingerprints(),
+        make_pool=lambda: Pool(slots=settings.jobs),
+        make_code=lambda: Code(layout.root, layout.build / "code.json"),
+        make_results=lambda: results,
+        trim=results.trim,
+    )
+
+
+def of_loader(loader: Any) -> Project:
+    """The project that dodo.py opened; CrosscourseError if it has none."""
+    project = loader.namespace.get("project")
+    if not isinstance(project, Project):
+        raise CrosscourseError("dodo.py", "opens no project", "It must say: project = open_project(...)")
     return project

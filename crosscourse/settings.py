@@ -1,13 +1,14 @@
 """A person's own settings: the untracked file ``crosscourse.toml`` and the variables of the command line.
 
 The file may say: ``release``, ``target``, ``cache`` (a folder), ``jobs`` (a number),
-``debian`` (the URL of a Debian mirror), ``[override]`` (source → folder of one's own) and ``[omit]`` (source → paths
+``cache-size`` (of the result cache, ``"10 GB"``), ``debian`` (the URL of a Debian mirror), ``[override]`` (source → folder of one's own) and ``[omit]`` (source → paths
 that one's mirror lacks).
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +18,9 @@ import msgspec
 from crosscourse.errors import CrosscourseError, ManifestError, UnknownNameError
 
 FILE = "crosscourse.toml"
+# Of the result cache: what it is kept within.
+SIZE = r"^\s*\d+(\.\d+)?\s*[MGT]B\s*$"
+DEFAULT_CACHE_SIZE = "10 GB"
 VARIABLES = ("release", "target", "override", "cache", "jobs")
 
 
@@ -28,6 +32,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     cache: str | None = None
     jobs: Annotated[int, msgspec.Meta(ge=1)] | None = None
     debian: str | None = None
+    cache_size: Annotated[str, msgspec.Meta(pattern=SIZE, description="a size such as '10 GB'")] | None = (
+        msgspec.field(name="cache-size", default=None)
+    )
     override: dict[str, str] = {}
     omit: dict[str, list[str]] = {}
 
@@ -36,6 +43,12 @@ class Chosen(Settings, frozen=True, kw_only=True):
     """Settings with what the command line says over them. ``typed``: sources whose override stands there."""
 
     typed: list[str] = []
+
+    @property
+    def cache_bytes(self) -> int:
+        """What the result cache is kept within, in bytes."""
+        number, unit = re.findall(r"[\d.]+|[MGT]B", self.cache_size or DEFAULT_CACHE_SIZE)
+        return int(float(number) * {"MB": 10**6, "GB": 10**9, "TB": 10**12}[unit])
 
 
 def read_settings(root: Path, variables: Mapping[str, str]) -> Chosen:
@@ -62,6 +75,7 @@ def read_settings(root: Path, variables: Mapping[str, str]) -> Chosen:
         cache=_typed_path(variables["cache"]) if "cache" in variables else settings.cache,
         jobs=_typed_jobs(variables["jobs"]) if "jobs" in variables else settings.jobs,
         debian=settings.debian,
+        cache_size=settings.cache_size,
         override=override,
         typed=list(typed),
         omit=settings.omit,

@@ -7,21 +7,24 @@ import something new, Go still fetches it by itself.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
 
-from crosscourse import files
-from crosscourse.engine.reasons import Inputs
-from crosscourse.engine.step import Context, Step
+import msgspec
+
+from crosscourse.engine.places import Places
+from crosscourse.engine.reads import Reads
+from crosscourse.engine.spec import Spec
+from crosscourse.engine.step import SourceFolder, Step
 from crosscourse.errors import CrosscourseError
-from crosscourse.manifest.model import GoBinary
-from crosscourse.project import Project
+from crosscourse.layout import Layout
+from crosscourse.manifest.model import Manifest
 from crosscourse.run import process
 from crosscourse.run.retry import retrying
-from tasks import toolchain
-from tasks.compile.steps import target_inputs
-from toolchains import go as golang
-from toolchains.targets import Target
+from tasks import names
+from tasks.compile.go_binary import GoBinary
+from toolchains import go
+from toolchains.targets import Target, get_target
 
 _NETWORK_WORDS = re.compile(
     r"dial tcp|no such host|i/o timeout|connection re(fused|set)|TLS handshake|unexpected EOF|server misbehaving|"
@@ -34,75 +37,99 @@ class ModulesError(CrosscourseError):
     """Go modules that could not be downloaded."""
 
 
-def name_of(target: Target, source: str) -> str:
-    """The name of the step that downloads a source's modules."""
-    return f"modules:{target.name}:{source}"
+class Packages(msgspec.Struct, frozen=True, kw_only=True):
+    """A Go package of ``directory`` whose dependencies are wanted, as it is built."""
+
+    directory: str
+    package: str
+    tags: tuple[str, ...]
+    cgo: bool
 
 
-def steps(project: Project, target: Target) -> Iterator[Step]:
-    """A step for each source with ``modules = "proxy"``."""
-    for source, table in project.manifest.source.items():
-        binaries = [a for a in project.manifest.artifact.values() if isinstance(a, GoBinary) and a.source == source]
-        if table.modules == "proxy" and binaries:
-            yield _step(project, target, source, binaries)
+class GoModules(Spec, frozen=True, kw_only=True):
+    """Modules of a source."""
+
+    source: str
+    packages: tuple[Packages, ...]
+    go_env: dict[str, str]
 
 
-def _step(project: Project, target: Target, source: str, binaries: list[GoBinary]) -> Step:
-    folder = project.checkout(source)
-    directories = sorted({binary.directory for binary in binaries})
+def steps(manifest: Manifest, layout: Layout, target: str) -> Iterator[Step]:
+    """A step for each source with ``modules = "proxy"``, for one target."""
+    for name, source in manifest.source.items():
+        if source.modules == "proxy" and (packages := _packages(manifest, name)):
+            yield _step(layout, get_target(target), name, packages)
 
-    def inputs() -> Inputs:
-        wanted = {f"{d}/{name}": _digest(folder / d / name) for d in directories for name in ("go.mod", "go.sum")}
-        packages = {f"{binary.directory} {binary.package}": ",".join(binary.tags) for binary in binaries}
-        return {"modules": wanted, "packages": packages, **target_inputs(target)}
 
-    def work(context: Context) -> None:
-        goroot = toolchain.goroot(project)
-        env = golang.environment(goroot, cache=project.cache, home=project.build / "home", target=target)
-        context.note("downloading modules")
-        for binary in binaries:
-            tags = ",".join([*project.manifest.go.tags, *binary.tags])
-            # `go list -deps` downloads what these packages need, and no more than that.
-            command: list[str | Path] = [
-                goroot / "bin" / "go",
-                "list",
-                "-deps",
-                "-tags",
-                tags,
-                "-f",
-                "{{if .DepsErrors}}{{end}}",
-            ]
-            cgo = {"CGO_ENABLED": "1" if binary.cgo else "0"}
-            download(context, [*command, binary.package], env | cgo, folder / binary.directory, source)
-
-    return Step(
-        name=name_of(target, source),
-        stage="modules",
-        doc=f"Go modules of {source}",
-        build=project.build,
-        needs=("toolchain:go",),
-        after=(f"patch:{source}",),
-        inputs=inputs,
-        work=work,
-        result=lambda: "downloaded",
-        probe=lambda: None if (project.cache / "go-mod").is_dir() else "the module cache is gone",
+def _packages(manifest: Manifest, source: str) -> tuple[Packages, ...]:
+    return tuple(
+        Packages(
+            directory=binary.directory,
+            package=binary.package,
+            tags=(*manifest.go.tags, *binary.tags),
+            cgo=binary.cgo,
+        )
+        for _, binary in manifest.of(GoBinary)
+        if binary.source == source
     )
 
 
-def _digest(path: Path) -> str:
-    return files.digest(path) if path.is_file() else "none"
+def _step(layout: Layout, target: Target, source: str, packages: tuple[Packages, ...]) -> Step:
+    return Step(
+        name=names.modules(target.name, source),
+        stage="modules",
+        doc=f"Go modules of {source}",
+        spec=GoModules(source=source, packages=packages, go_env=target.go_env),
+        work=fetch,
+        needs=(names.toolchain("go"),),
+        after=(names.patch(source),),
+        source=SourceFolder(name=source, path=layout.checkout(source), reads=_pins(packages)),
+        place=layout.cache / "go-mod",
+        probe=missing,
+        result=downloaded,
+        removed_by="nobody",
+    )
 
 
-def download(context: Context, command: list[str | Path], env: dict[str, str], folder: Path, source: str) -> None:
+def _pins(packages: Iterable[Packages]) -> Reads:
+    """The files that pin modules. Should an edit import more than these name, Go fetches it when it compiles."""
+    folders = {PurePosixPath(package.directory) for package in packages}
+    return Reads.of(files=[str(folder / name) for folder in folders for name in ("go.mod", "go.sum")])
+
+
+def missing(_spec: GoModules, cache: Path) -> str | None:
+    """What a plan says if there are no modules."""
+    return None if cache.is_dir() else "the module cache is gone"
+
+
+def downloaded(_spec: GoModules, _cache: Path) -> str:
+    """Nothing is made again for the modules: what they are is pinned by the source."""
+    return "downloaded"
+
+
+def fetch(spec: GoModules, at: Places) -> None:
+    """Download what the packages need, and no more. Raises ModulesError."""
+    goroot = at.need(names.toolchain("go"), "program").parent.parent
+    home = at.scratch / "home"
+    home.mkdir()
+    env = go.environment(goroot, cache=at.caches, home=home, target=spec.go_env)
+    at.status("downloading modules")
+    for package in spec.packages:
+        words = ["go", "list", "-deps", "-tags", ",".join(package.tags), "-f", "{{if .DepsErrors}}{{end}}"]
+        cgo = {"CGO_ENABLED": "1" if package.cgo else "0"}
+        download(at, [*words, package.package], env | cgo, at.source / package.directory, spec.source)
+
+
+def download(at: Places, command: Sequence[str | Path], env: Mapping[str, str], folder: Path, source: str) -> None:
     """Run a ``go list`` in a source's ``folder`` that downloads modules, again if the network fails.
 
     Raises ModulesError.
     """
     try:
         retrying(
-            lambda: context.run(command, env=env, cwd=folder),
+            lambda: at.run(command, env=env, cwd=folder),
             trouble=lambda error: bool(_NETWORK_WORDS.search(error.tail)),
-            note=context.note,
+            note=at.status,
         )
     except process.CommandError as error:
         if not _NETWORK_WORDS.search(error.tail):

@@ -1,35 +1,38 @@
-"""From steps to doit's tasks: groups by stage and target, so that ``compile``, ``compile:arm64`` and
-``compile:arm64:runc`` all mean what they say. A stage without a target means the chosen one."""
+"""Groups of tasks by stage and target, so that ``compile``, ``compile:arm64`` and ``compile:arm64:runc`` all mean what
+they say. A stage without a target means the chosen one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+from crosscourse.engine.check import as_task
+from crosscourse.engine.shared import Shared
 from crosscourse.engine.step import Step
-from crosscourse.project import Project
 
 Tasks = Iterator[dict[str, Any]]
 
 
-def tasks_of(steps: Iterable[Step]) -> Tasks:
+def tasks_of(steps: Iterable[Step], shared: Shared) -> Tasks:
     """Each step as doit's dictionary."""
-    return (step.as_task() for step in steps)
+    return (as_task(step, shared) for step in steps)
 
 
-def for_each_target(project: Project, stage: str, steps: Callable[[Project, str], Iterable[Step]]) -> Tasks:
-    """The steps of every target, a group for each (``compile:arm64``), and the stage itself for the chosen one."""
-    for target in project.targets:
+def for_each_target(
+    targets: Sequence[str], stage: str, steps: Callable[[str], Iterable[Step]], shared: Shared
+) -> Tasks:
+    """The steps of every target, a group for each (``compile:arm64``), and the stage itself for the chosen (first) one."""
+    for target in targets:
         yield {"basename": f"{stage}:{target}", "name": None, "doc": f"{stage} for {target}"}
-        yield from tasks_of(steps(project, target))
-    yield _group(stage, f"{stage}:{project.target}", f"{stage} for {project.target}")
+        yield from tasks_of(steps(target), shared)
+    yield _group(stage, f"{stage}:{targets[0]}", f"{stage} for {targets[0]}")
 
 
-def groups(project: Project, name: str, *, needs: str) -> Tasks:
+def groups(targets: Sequence[str], name: str, *, needs: str) -> Tasks:
     """A group for each target that stands for a stage (``build:arm64``), and one for the chosen target (``build``)."""
-    for target in project.targets:
+    for target in targets:
         yield _group(f"{name}:{target}", f"{needs}:{target}", f"the distribution for {target}")
-    yield _group(name, f"{name}:{project.target}", f"the distribution for {project.target}")
+    yield _group(name, f"{name}:{targets[0]}", f"the distribution for {targets[0]}")
 
 
 def _group(name: str, need: str, doc: str) -> dict[str, Any]:

@@ -9,22 +9,22 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from crosscourse.engine.reasons import Inputs
-from crosscourse.engine.step import Context, Step
+from crosscourse.engine.places import Places
+from crosscourse.engine.shared import Shared
+from crosscourse.engine.spec import Spec
+from crosscourse.engine.step import SourceFolder, Step
 from crosscourse.errors import CrosscourseError
-from crosscourse.manifest.model import GoSettings
-from crosscourse.project import Project
+from crosscourse.layout import Layout
+from crosscourse.manifest.model import GoSettings, Manifest
 from crosscourse.run import process
 from crosscourse.view.progress import plain_text, plural
-from tasks import go_modules as modules
-from tasks import toolchain
-from tasks.compile.steps import recipe, source_inputs, target_inputs
+from tasks import go_modules, names
 from tasks.stages import tasks_of
-from toolchains import go as golang
+from toolchains import go
 from toolchains.targets import Target, get_target, host_goarch
 
 # MiB. A guess: linking a test program with most of a source in it takes less than linking the whole.
@@ -42,59 +42,78 @@ class SourceTestsError(CrosscourseError):
     """Tests of a source that failed; ``found`` names them."""
 
 
+class SourceTests(Spec, frozen=True, kw_only=True):
+    """Tests of a source. ``target``, ``go_env``: none for the host. ``emulator``: none where this machine runs them.
+
+    ``downloads``: whether the Go modules come from a proxy.
+    """
+
+    source: str
+    packages: list[str]
+    flags: list[str]
+    test_flags: list[str]
+    downloads: bool
+    target: str
+    go_env: dict[str, str]
+    emulator: str
+
+
 class EmulatorMissingError(CrosscourseError):
     """The host can't run a target's programs, and there is no emulator for them."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, spec: SourceTests) -> None:
         super().__init__(
-            f"tests for {target.name}",
-            f"this machine can't run them without {target.elf.emulator}, which was not found",
+            f"tests for {spec.target}",
+            f"this machine can't run them without {spec.emulator}, which was not found",
             "Install it: apt-get install qemu-user-static (Debian, Ubuntu), dnf install qemu-user-static (Fedora)",
         )
 
 
-def tasks(project: Project) -> Iterator[dict[str, Any]]:
+def tasks(manifest: Manifest, layout: Layout, targets: Sequence[str], shared: Shared) -> Iterator[dict[str, Any]]:
     """``test-source:NAME`` on the host, ``test-source:TARGET:NAME`` for each target, and a group for each of these."""
     yield {"basename": "test-source", "name": None, "doc": "upstream's own tests of all sources, on this machine"}
-    yield from tasks_of(steps(project, None))
-    for target in project.targets:
+    yield from tasks_of(steps(manifest, layout, None), shared)
+    for target in targets:
         yield {"basename": f"test-source:{target}", "name": None, "doc": f"upstream's own tests for {target}"}
-        yield from tasks_of(steps(project, get_target(target)))
+        yield from tasks_of(steps(manifest, layout, get_target(target)), shared)
 
 
-def steps(project: Project, target: Target | None) -> Iterator[Step]:
+def steps(manifest: Manifest, layout: Layout, target: Target | None) -> Iterator[Step]:
     """A step for each source that names packages to test. ``target``: None for the host."""
-    for name, source in project.manifest.source.items():
+    for name, source in manifest.source.items():
         if source.test:
-            yield _step(project, target, name)
+            yield _step(manifest, layout, target, name)
 
 
-def _step(project: Project, target: Target | None, name: str) -> Step:
-    source = project.source(name)
-    place = f"{target.name}:{name}" if target else name
-
-    def inputs() -> Inputs:
-        go = project.manifest.go
-        return {
-            "recipe": recipe(__file__, golang.__file__),
-            "packages": " ".join(source.test),
-            "flags": shlex.join([*_flags(go), *source.test_flags]),
-            **(target_inputs(target) if target else {}),
-            **source_inputs(project, name),
-        }
-
+def _step(manifest: Manifest, layout: Layout, target: Target | None, name: str) -> Step:
+    source = manifest.source[name]
     return Step(
-        name=f"test-source:{place}",
+        name=names.source_tests(target.name if target else "", name),
         stage="test-source",
         doc=f"upstream's own tests of {name}" + (f", for {target.name}" if target else ""),
-        build=project.build,
-        needs=("toolchain:go",),
-        after=(f"patch:{name}",),
-        inputs=inputs,
-        work=lambda context: _run(project, target, name, context),
-        result=lambda: "passed",
-        watches=lambda: project.fingerprints.prefetch([project.checkout(name)]),
+        spec=SourceTests(
+            source=name,
+            packages=source.test,
+            flags=_flags(manifest.go),
+            test_flags=source.test_flags,
+            downloads=source.modules == "proxy",
+            target=target.name if target else "",
+            go_env=target.go_env if target else {},
+            emulator=target.elf.emulator if target and target.goarch != host_goarch() else "",
+        ),
+        work=test,
+        needs=(names.toolchain("go"),),
+        after=(names.patch(name),),
+        source=SourceFolder(name=name, path=layout.checkout(name), may_change=True),
+        place=layout.checkout(name),
+        result=_passed,
+        memory=_MEMORY,
+        turn=f"{target.name if target else 'host'}:{name}",
     )
+
+
+def _passed(_spec: SourceTests, _place: Path) -> str:
+    return "passed"
 
 
 def _flags(go: GoSettings) -> list[str]:
@@ -106,58 +125,54 @@ def _flags(go: GoSettings) -> list[str]:
     return [*(flag for flag in go.flags if flag != "-trimpath"), *tags]
 
 
-def _run(project: Project, target: Target | None, name: str, context: Context) -> None:
-    source, folder = project.source(name), project.checkout(name)
-    goroot = toolchain.goroot(project)
-    home = project.build / "home"
-    home.mkdir(parents=True, exist_ok=True)
+def test(spec: SourceTests, at: Places) -> None:
+    """Run the tests. Raises SourceTestsError, EmulatorMissingError, CommandError (they can't be built)."""
+    home = at.scratch / "home"
+    home.mkdir()
     # Ginkgo writes colours into logs too unless it is told not to.
-    env = golang.environment(goroot, cache=project.cache, home=home, target=target, GINKGO_NO_COLOR="true")
-    emulator = find_emulator(target, env["PATH"]) if target else None
-    flags = _flags(project.manifest.go)
-    if source.modules == "proxy":
-        context.note("downloading modules")
-        modules.download(context, ["go", "list", "-deps", "-test", *flags, *source.test], env, folder, name)
-    before = project.fingerprints.get(folder)
+    env = go.environment(
+        at.need(names.toolchain("go"), "program").parent.parent,
+        cache=at.caches,
+        home=home,
+        target=spec.go_env,
+        GINKGO_NO_COLOR="true",
+    )
+    emulator = find_emulator(spec, env["PATH"]) if spec.emulator else None
+    if spec.downloads:
+        at.status("downloading modules")
+        go_modules.download(
+            at, ["go", "list", "-deps", "-test", *spec.flags, *spec.packages], env, at.source, spec.source
+        )
     # Not from Go's cache of results: a step that is done again is done. Vet is for whoever writes the code.
-    command: list[str | Path] = ["go", "test", "-count=1", "-vet=off", *flags]
+    command: list[str | Path] = ["go", "test", "-count=1", "-vet=off", *spec.flags]
     if emulator:
         command += ["-exec", shlex.quote(str(emulator))]
-    with project.pool.hold(_MEMORY, f"{target.name if target else 'host'}:{name}", context.note):
-        context.note("testing")
-        try:
-            said = context.run(
-                [*command, *source.test_flags, *source.test], env=env | {"GOTMPDIR": str(context.scratch)}, cwd=folder
-            )
-        except process.CommandError as error:
-            said = context.log.read_text(encoding="utf-8", errors="replace")
-            failed = failures(said)
-            if not failed:
-                raise
-            raise SourceTestsError(f"tests of '{name}'", _listed(failed), f"Its log: {context.log}") from error
+    at.status("testing")
+    try:
+        said = at.run(
+            [*command, *spec.test_flags, *spec.packages], env=env | {"GOTMPDIR": str(at.scratch)}, cwd=at.source
+        )
+    except process.CommandError as error:
+        said = at.log.read_text(encoding="utf-8", errors="replace")
+        failed = failures(said)
+        if not failed:
+            raise
+        raise SourceTestsError(f"tests of '{spec.source}'", _listed(failed), f"Its log: {at.log}") from error
     passed = packages(said)
     if not passed:
         raise SourceTestsError(
-            f"tests of '{name}'", f"there are none in {' '.join(source.test)}", "Name other packages."
+            f"tests of '{spec.source}'", f"there are none in {' '.join(spec.packages)}", "Name other packages."
         )
     count = plural(len(passed), "package", "packages")
-    context.tell(f"{name}: {count} passed" + (f" for {target.name}" if target else ""))
-    project.fingerprints.forget(folder)
-    if project.fingerprints.get(folder) != before:
-        context.tell(f"{name}: the tests changed the checkout, which now counts as edited")
+    at.report(f"{spec.source}: {count} passed" + (f" for {spec.target}" if spec.target else ""))
 
 
-def find_emulator(target: Target, path: str) -> str | None:
-    """The emulator that runs a target's programs, found on ``path``; None where the host itself does.
-
-    Raises EmulatorMissingError.
-    """
-    if host_goarch() == target.goarch:
-        return None
-    for name in (target.elf.emulator, f"{target.elf.emulator}-static"):
+def find_emulator(spec: SourceTests, path: str) -> str:
+    """The emulator that runs a target's programs, found on ``path``. Raises EmulatorMissingError."""
+    for name in (spec.emulator, f"{spec.emulator}-static"):
         if found := shutil.which(name, path=path):
             return found
-    raise EmulatorMissingError(target)
+    raise EmulatorMissingError(spec)
 
 
 def packages(output: str) -> list[str]:

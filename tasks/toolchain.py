@@ -2,60 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from crosscourse.engine.step import Context, Step
-from crosscourse.project import Project
-from crosscourse.run import process
-from toolchains.tools import Tool, get_tool, install_tool, is_installed, program, tool_path
+from crosscourse.engine.places import Places
+from crosscourse.engine.spec import Spec
+from crosscourse.engine.step import Step
+from tasks import names
+from toolchains.tools.pins import STAMP, Tool, get_tool, program, tool_path
 
 
-def cache(project: Project) -> Path:
-    """The folder of installed tools."""
-    return project.cache / "tools"
+class PinnedTool(Spec, frozen=True, kw_only=True):
+    """A tool to install. ``folder``: what it is called in the cache folder, which tells its pin too."""
+
+    title: str
+    folder: str
+    tool: Tool
 
 
-def find(project: Project, name: str) -> Tool:
-    """The tool that the release names; UnknownNameError for a version that is not pinned in tools.toml."""
-    return get_tool(name, project.manifest.toolchain[name])
+def steps(toolchain: Mapping[str, str], folder: Path) -> Iterator[Step]:
+    """A step for each tool of a release (name → version), installed into ``folder``.
+
+    UnknownNameError for a version that is not pinned in tools.toml.
+    """
+    for name, version in toolchain.items():
+        tool = get_tool(name, version)
+        place = tool_path(tool, folder)
+        yield Step(
+            name=names.toolchain(name),
+            stage="toolchain",
+            doc=f"{tool.title}, pinned by hash",
+            spec=PinnedTool(title=tool.title, folder=place.name, tool=tool),
+            work=install,
+            place=place,
+            provides={"program": program(tool, folder)} if tool.program else {},
+            probe=missing,
+            result=installed,
+            removed_by="nobody",
+        )
 
 
-def location(project: Project, name: str) -> Path:
-    """Where a tool of the release is installed."""
-    return tool_path(find(project, name), cache(project))
+def install(spec: PinnedTool, at: Places) -> None:
+    """Install the tool unless it is there."""
+    from crosscourse.run import process
+    from toolchains.tools.installing import install_tool
+
+    def run(argv: list[str], *, env: dict[str, str] | None = None, cwd: Path | None = None) -> None:
+        at.run(argv, env=process.base_environment() | (env or {}), cwd=cwd)
+
+    install_tool(spec.tool, at.place.parent, run=run, note=at.status)
 
 
-def goroot(project: Project) -> Path:
-    """GOROOT of the release's Go."""
-    return program(find(project, "go"), cache(project)).parent.parent
+def missing(spec: PinnedTool, place: Path) -> str | None:
+    """What a plan says if the tool is not there: one look at one file."""
+    return None if (place / STAMP).exists() else f"{spec.title} is not in the cache folder"
 
 
-def steps(project: Project) -> Iterator[Step]:
-    """A step for each tool that the release names."""
-    for name in project.manifest.toolchain:
-        yield _step(project, find(project, name))
-
-
-def _step(project: Project, tool: Tool) -> Step:
-    path = tool_path(tool, cache(project))
-
-    def work(context: Context) -> None:
-        def run(argv: list[str], *, env: dict[str, str] | None = None, cwd: Path | None = None) -> None:
-            context.run(list(argv), env=process.base_environment() | (env or {}), cwd=cwd)
-
-        install_tool(tool, cache(project), run=run, note=context.note)
-
-    return Step(
-        name=f"toolchain:{tool.name}",
-        stage="toolchain",
-        doc=f"{tool.name} {tool.version}, pinned by hash",
-        build=project.build,
-        scope="nobody",
-        work=work,
-        inputs=lambda: {"version": tool.version, "pin": path.name},
-        result=lambda: path.name,
-        probe=lambda: (
-            None if is_installed(tool, cache(project)) else f"{tool.name} {tool.version} is not in the cache folder"
-        ),
-    )
+def installed(spec: PinnedTool, _place: Path) -> str:
+    """What is made by the tool is made again when this changes."""
+    return spec.folder

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from crosscourse.run import process
-from toolchains.targets import Target
 
 
 def environment(
@@ -14,14 +13,14 @@ def environment(
     *,
     cache: Path,
     home: Path,
-    target: Target | None,
+    target: Mapping[str, str],
     compiler: Sequence[str | Path] = (),
     **more: str,
 ) -> dict[str, str]:
     """The environment of a ``go`` command (``go help environment``).
 
-    ``target``: None for the host. ``compiler``: the C compiler's command for cgo; without one cgo is off.
-    Caches are shared by all checkouts: Go's are safe for that, and keyed by content.
+    ``target``: the variables that name it; none for the host. ``compiler``: the C compiler's command for cgo; without
+    one cgo is off. Caches are shared by all checkouts: Go's are safe for that, and keyed by content.
     """
     variables = {
         "GOROOT": str(goroot),
@@ -34,7 +33,7 @@ def environment(
         "GOFLAGS": "-modcacherw",
         "HOME": str(home),
         "CGO_ENABLED": "1" if compiler else "0",
-        **(target.go_env if target else {}),
+        **target,
     }
     if compiler:
         variables["CC"] = " ".join(map(str, compiler))

@@ -30,6 +30,11 @@ class Oci(Strict, frozen=True, kw_only=True):
     architecture: str
     variant: str | None = None
 
+    @property
+    def name(self) -> str:
+        """The platform in one word: ``arm/v7``."""
+        return "/".join(filter(None, (self.architecture, self.variant)))
+
 
 class ElfProfile(Strict, frozen=True, kw_only=True):
     """What every ELF file for a target must say of itself.
@@ -47,6 +52,16 @@ class ElfProfile(Strict, frozen=True, kw_only=True):
     float_abi: Literal["hard", "soft"] | None = None
     cpu: int | None = None
     emulator: str
+
+
+class Expected(Strict, frozen=True, kw_only=True):
+    """What of a target the programs made for it can be checked against."""
+
+    name: str
+    goarch: str
+    goarm: int | None
+    goamd64: str | None
+    elf: ElfProfile
 
 
 class Machine(Strict, frozen=True, kw_only=True):
@@ -88,6 +103,13 @@ class Target(Strict, frozen=True, kw_only=True):
                 f"target '{self.name}'", "has no machine that could be emulated", "Add `machine` to its table."
             )
         return self.machine
+
+    @property
+    def expected(self) -> Expected:
+        """What its programs are checked against."""
+        return Expected(
+            name=self.name, goarch=self.goarch, goarm=self.goarm, goamd64=self.goamd64, elf=self.elf
+        )
 
     @property
     def go_env(self) -> dict[str, str]:

@@ -7,17 +7,17 @@ plain or packed by gzip, bzip2 or xz.
 from __future__ import annotations
 
 import bz2
-import gzip
 import io
 import lzma
 import shutil
 import tarfile
 import tempfile
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol, cast
+
+from isal import igzip, isal_zlib
 
 from crosscourse.binaries.elf import is_elf
 from crosscourse.errors import CrosscourseError
@@ -38,11 +38,14 @@ class Readable(Protocol):
 
 
 # By the first bytes of a file. Each checks the checksums, which tarfile's own streaming of gzip does not.
+# ISA-L unpacks gzip in less than half of the time that zlib takes.
 UNPACKERS: dict[bytes, Callable[[IO[bytes]], Readable]] = {
-    b"\x1f\x8b": lambda stream: gzip.GzipFile(fileobj=stream),
+    b"\x1f\x8b": lambda stream: igzip.IGzipFile(fileobj=stream),  # type: ignore[no-untyped-call]
     b"BZh": bz2.BZ2File,
     b"\xfd7zXZ\0": lzma.LZMAFile,
 }
+# What they raise besides OSError. The cast: isal's own annotation calls the class an instance.
+DAMAGE = (EOFError, cast(type[Exception], isal_zlib.error), lzma.LZMAError)
 
 
 class ArchiveError(CrosscourseError):
@@ -87,7 +90,7 @@ class _Guarded:
     def read(self, size: int = -1) -> bytes:
         try:
             return self.stream.read(size)
-        except (EOFError, zlib.error, lzma.LZMAError, tarfile.TarError) as exc:
+        except (*DAMAGE, tarfile.TarError) as exc:
             raise ArchiveError(self.name, f"cut off or damaged: {exc}") from exc
         except OSError as exc:
             # gzip and bz2 report damage as an OSError without a number; a full disk has one.
@@ -125,7 +128,7 @@ def _walk(stream: io.BufferedReader, name: str, *, prefix: str) -> Iterator[Foun
     content = _Guarded(unpack(stream) if unpack else stream, name)
     try:
         # The cast: a tar that is read in order needs no more than read().
-        with tarfile.open(fileobj=cast(IO[bytes], content), mode="r|", tarinfo=_Entry) as tar:
+        with tarfile.open(fileobj=cast(IO[bytes], content), mode="r|", bufsize=CHUNK, tarinfo=_Entry) as tar:
             yield from _entries(tar, name, prefix)
     except tarfile.TarError as exc:
         raise ArchiveError(name, f"cut off, damaged or not a tar archive: {exc}") from exc
@@ -162,7 +165,7 @@ def _holds_tar(start: bytes) -> bool:
         if start.startswith(magic):
             try:
                 start = unpack(io.BytesIO(start)).read(BLOCK)
-            except (EOFError, OSError, zlib.error, lzma.LZMAError):
+            except (*DAMAGE, OSError):
                 # Not enough of it to tell, or not really packed.
                 return False
     return start[257:262] == b"ustar"

@@ -1,4 +1,4 @@
-"""Reading of ELF files: facts only. What they ought to be is said by ``tasks.checks``.
+"""Reading of ELF files: facts only. What they ought to be is said by ``tasks.verify.rules``.
 
 Sources: the ELF header and segments, https://refspecs.linuxfoundation.org/elf/gabi4+/contents.html;
 e_flags of ARM, https://github.com/ARM-software/abi-aa/blob/main/aaelf32/aaelf32.rst ("ELF header");

@@ -11,7 +11,7 @@ from doit.cmd_base import DoitCmdBase
 from crosscourse import files
 from crosscourse.engine import graph
 from crosscourse.engine.lock import exclusive
-from crosscourse.engine.step import Step
+from crosscourse.engine.job import Job
 from crosscourse.errors import CrosscourseError
 from crosscourse.view.text import say
 
@@ -59,16 +59,16 @@ class Clean(DoitCmdBase):  # type: ignore[misc]  # doit has no type hints
         tasks = graph.selected(self.task_list, names)
         if not pos_args and not all:
             tasks += graph.members(self.task_list, _OWN)
-        scopes = {"target", "release"} if all else {"target"}
-        steps = [found for task in reversed(tasks) if (found := graph.step_of(task)) and found.scope in scopes]
+        removed_by = {"clean", "clean --all"} if all else {"clean"}
+        jobs = [job for job in graph.jobs_of(reversed(tasks)) if job.step.removed_by in removed_by]
         failed = False
         with exclusive(Path(self.dep_manager.name).parent):
-            for step in steps:
+            for job in jobs:
                 try:
-                    for line in clean(step, dry_run=dryrun):
+                    for line in clean(job, dry_run=dryrun):
                         say(self.outstream, line)
                     if not dryrun:
-                        self.dep_manager.remove(step.name)
+                        self.dep_manager.remove(job.step.name)
                 except (CrosscourseError, OSError) as error:
                     failed = True
                     say(self.outstream, f"kept: {error}")
@@ -91,21 +91,20 @@ _DEFAULT = ("build", "verify")
 _OWN = ("guest", "boot", "boot-more")
 
 
-def clean(step: Step, *, dry_run: bool) -> Iterator[str]:
+def clean(job: Job, *, dry_run: bool) -> Iterator[str]:
     """Remove what a step made (or only say so); yields a line for each thing."""
-    verb = "would remove" if dry_run else "removed"
-    for path in step.outputs:
+    verb, step = "would remove" if dry_run else "removed", job.step
+    for path in step.outputs.values():
         if path.exists():
             if not dry_run:
                 files.remove(path)
                 _remove_empty_parents(path)
             yield f"{verb} {os.path.relpath(path)}"
-    if step.cleaner is not None:
-        for what in step.cleaner(dry_run):
-            yield f"{verb} {what}"
-    if step.log.exists() and not dry_run:
-        files.remove(step.log)
-        _remove_empty_parents(step.log)
+    for what in step.remover(step, dry_run) if step.remover else ():
+        yield f"{verb} {what}"
+    if job.log.exists() and not dry_run:
+        files.remove(job.log)
+        _remove_empty_parents(job.log)
 
 
 def _remove_empty_parents(path: Path) -> None:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from doit.cmd_base import DoitCmdBase
 
-from crosscourse.commands.patches import project_of
 from crosscourse.commands.run import ending_children
 from crosscourse.engine import graph
 from crosscourse.engine.lock import exclusive
-from crosscourse.engine.step import scratch_folder
+from crosscourse.engine.job import scratch_folder
 from crosscourse.errors import CrosscourseError, UnknownNameError
 from crosscourse.patches import export as patch_export
 from crosscourse.patches.export import Outcome
-from crosscourse.project import Project
+from crosscourse.project import of_loader
 from crosscourse.view.text import say
 
 _MAX_WIDTH = 120
@@ -38,38 +38,51 @@ class PatchExport(DoitCmdBase):  # type: ignore[misc]  # doit has no type hints
 
     def _execute(self, pos_args: list[str] | None = None) -> int:
         graph.refuse_late_options(pos_args or [])
-        project = project_of(self.loader)
+        project = of_loader(self.loader)
         self.dep_manager.close()
+        layout, sources = project.layout, project.manifest.source
         names = pos_args or []
         if len(names) != 1:
-            known = ", ".join(name for name, table in project.manifest.source.items() if table.patches)
+            known = ", ".join(name for name, table in sources.items() if table.patches)
             raise CrosscourseError(
                 "patch-export", "expected the name of one source", f"With patches: {known or 'none'}."
             )
-        if names[0] not in project.manifest.source:
-            raise UnknownNameError("source", names[0], project.manifest.source)
-        with exclusive(project.build), ending_children():
-            log = project.build / "logs" / f"patch-export-{names[0]}.log"
+        if names[0] not in sources:
+            raise UnknownNameError("source", names[0], sources)
+        name = names[0]
+        folder = layout.checkout(name)
+        patches = sources[name].patches
+        if name in layout.override:
+            raise CrosscourseError(os.path.relpath(folder), "is a folder of your own: no patches of ours are in it")
+        with exclusive(layout.build), ending_children():
+            log = layout.build / "logs" / f"patch-export-{name}.log"
             log.parent.mkdir(parents=True, exist_ok=True)
             log.write_text("", encoding="utf-8")
-            with scratch_folder(project.build / "tmp" / "patch-export") as scratch:
-                outcome = patch_export.export(project, names[0], log=log, scratch=scratch)
-        for line in describe(project, names[0], outcome):
+            with scratch_folder(layout.build / "tmp" / "patch-export") as scratch:
+                outcome = patch_export.export(
+                    folder,
+                    source=name,
+                    patches=patches,
+                    vendor_patches=layout.vendor_patches,
+                    log=log,
+                    scratch=scratch,
+                )
+        manifest = Path("releases") / f"{layout.release}.toml"
+        for line in describe(outcome, source=name, patches=patches, manifest=manifest):
             say(self.outstream, line)
         return 0
 
 
-def describe(project: Project, source: str, outcome: Outcome) -> Iterator[str]:
-    """What was exported, and what is left for the person to do."""
+def describe(outcome: Outcome, *, source: str, patches: list[str], manifest: Path) -> Iterator[str]:
+    """What was exported, and what is left for the person to do. ``patches``: what the manifest names."""
     width = max((len(one.file) for one in outcome.exported), default=0)
     for one in outcome.exported:
         yield f"vendor-patches/{one.file:<{width}}  {one.what}"
     if not outcome.exported:
         yield f"{source} has no commits to export."
-    manifest = Path("releases") / f"{project.release}.toml"
     for patch in outcome.dropped:
         yield f"{patch}: the checkout has no such change any more. Remove it from {manifest}; its file stays."
-    if outcome.wanted != project.source(source).patches:
+    if outcome.wanted != patches:
         yield f"In {manifest}, [source.{source}], the patches are now:"
         yield from _as_toml(outcome.wanted)
     if outcome.edits:

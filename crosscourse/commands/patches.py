@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import replace
 
 from doit.cmd_base import DoitCmdBase
 
 from crosscourse.errors import CrosscourseError
-from crosscourse.manifest.model import load_manifest
+from crosscourse.git.checkout import mark_file, readable_marks
+from crosscourse.layout import Layout
+from crosscourse.manifest.load import load_manifest
+from crosscourse.manifest.model import Manifest
 from crosscourse.patches import table as patch_table
-from crosscourse.project import Project, known_releases
+from crosscourse.project import Project, known_releases, of_loader
 from crosscourse.view.text import say
 
 OPTION_ALL = {
@@ -40,26 +43,31 @@ class Patches(DoitCmdBase):  # type: ignore[misc]  # doit has no type hints
         self.dep_manager.close()
         if pos_args:
             raise CrosscourseError(" ".join(pos_args), "this command takes no names", "A release: release=NAME.")
-        project = project_of(self.loader)
-        projects = list(_releases(project)) if all else [project]
-        for index, one in enumerate(projects):
-            lines = patch_table.describe(list(patch_table.rows(one))) or [f"{one.release} has no patches."]
-            title = [*([""] if index else []), f"{one.release}:"] if all else []
+        project = of_loader(self.loader)
+        releases = list(_releases(project)) if all else [(project.manifest, project.layout)]
+        for index, (manifest, layout) in enumerate(releases):
+            lines = patch_table.describe(list(_rows(manifest, layout))) or [f"{layout.release} has no patches."]
+            title = [*([""] if index else []), f"{layout.release}:"] if all else []
             for line in [*title, *lines]:
                 say(self.outstream, line)
         return 0
 
 
-def project_of(loader: Any) -> Project:
-    """The project that dodo.py opened; CrosscourseError if it has none."""
-    project = loader.namespace.get("project")
-    if not isinstance(project, Project):
-        raise CrosscourseError("dodo.py", "opens no project", "It must say: project = open_project(...)")
-    return project
+def _rows(manifest: Manifest, layout: Layout) -> Iterator[patch_table.Row]:
+    """Every patch of a release, in the manifest's order."""
+    for name, source in manifest.source.items():
+        yield from patch_table.rows(
+            name,
+            {patch: layout.vendor_patches / patch for patch in source.patches},
+            commit=source.commit,
+            marks=None
+            if name in layout.override
+            else [*readable_marks(layout.failed_patches(name), mark_file(layout.checkout(name)))],
+        )
 
 
-def _releases(project: Project) -> Iterator[Project]:
-    """Every release as a project, with the settings of this one."""
-    for name, path in known_releases(project.root).items():
-        manifest = load_manifest(path, patches=project.vendor_patches)
-        yield Project(root=project.root, release=name, manifest=manifest, settings=project.settings)
+def _releases(project: Project) -> Iterator[tuple[Manifest, Layout]]:
+    """Every release, with the settings of this one."""
+    for name, path in known_releases(project.layout.root).items():
+        manifest = load_manifest(path, patches=project.layout.vendor_patches, tables=project.tables)
+        yield manifest, replace(project.layout, release=name)

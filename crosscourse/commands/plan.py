@@ -9,8 +9,9 @@ from typing import Any
 from doit.cmd_base import DoitCmdBase
 
 from crosscourse.engine import graph
+from crosscourse.engine.check import JobCheck
+from crosscourse.engine.job import Job
 from crosscourse.engine.reasons import NEVER
-from crosscourse.engine.step import Step, StepCheck
 from crosscourse.errors import CrosscourseError
 from crosscourse.view.text import say
 
@@ -26,11 +27,15 @@ OPTION_ALL = {
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
-    """What would happen to one step. ``reasons``: of its own; ``because``: steps before it that would be done."""
+    """What would happen to one step. ``reasons``: of its own; ``because``: steps before it that would be done.
 
-    step: Step
+    ``kept``: whether its outputs would be taken from the result cache.
+    """
+
+    name: str
     reasons: tuple[str, ...]
     because: tuple[str, ...]
+    kept: bool = False
 
     @property
     def sure(self) -> bool:
@@ -53,39 +58,50 @@ class Plan(DoitCmdBase):  # type: ignore[misc]  # doit has no type hints
         graph.refuse_late_options(pos_args or [])
         names = graph.chosen_names(pos_args or [], self.sel_tasks)
         tasks = graph.selected(self.task_list, names)
-        steps = [found for task in tasks if (found := graph.step_of(task))]
-        for one in steps:
-            one.prefetch()
-        plans = plan(tasks, self._why)
+        jobs = graph.jobs_of(tasks)
+        graph.prefetch(jobs)
+        plans = plan(jobs, self._why)
         for line in describe(plans, everything=all):
             say(self.outstream, line)
-        for planned in plans:
-            for line in planned.step.advice():
+        for job in jobs:
+            step = job.step
+            for line in step.advice(step) if step.advice else ():
                 say(self.outstream, line)
         self.dep_manager.close()
         return 0
 
-    def _why(self, task: Any, check: StepCheck) -> list[str]:
+    def _why(self, job: Job) -> list[str]:
+        check = JobCheck(job)
         check.setup(self.dep_manager, {})
         try:
-            return check.why(self.dep_manager.get_values(task.name))
+            return check.why(self.dep_manager.get_values(job.step.name))
         except (CrosscourseError, OSError) as error:
             return [str(error).splitlines()[0]]
 
 
-def plan(tasks: Iterable[Any], why: Callable[[Any, StepCheck], list[str]]) -> list[Planned]:
-    """Ask each step in order, and carry the reasons downstream. ``why(task, check)`` gives a step's own reasons."""
+def plan(jobs: Iterable[Job], why: Callable[[Job], list[str]]) -> list[Planned]:
+    """Ask each step in order, and carry the reasons downstream. ``why(job)`` gives a step's own reasons."""
     plans: dict[str, Planned] = {}
-    for task in tasks:
-        step = graph.step_of(task)
-        if step is None:
-            continue
-        reasons = why(task, StepCheck(step))
+    for job in jobs:
+        step = job.step
+        reasons = why(job)
         # What only comes first matters too: a checkout that is made anew is what a compile step then finds.
         before = [*step.needs, *step.after]
         because = [name for name in before if name in plans and (plans[name].reasons or plans[name].because)]
-        plans[task.name] = Planned(step=step, reasons=tuple(reasons), because=tuple(because))
+        plans[step.name] = Planned(
+            name=step.name,
+            reasons=tuple(reasons),
+            because=tuple(because),
+            kept=bool(reasons) and not because and _is_kept(job),
+        )
     return list(plans.values())
+
+
+def _is_kept(job: Job) -> bool:
+    try:
+        return job.is_kept()
+    except (CrosscourseError, OSError):
+        return False
 
 
 def _listed(names: tuple[str, ...], most: int = 3) -> str:
@@ -95,13 +111,13 @@ def _listed(names: tuple[str, ...], most: int = 3) -> str:
 
 def describe(plans: list[Planned], *, everything: bool) -> list[str]:
     """The plan in lines of text."""
-    width = max((len(planned.step.name) for planned in plans), default=0)
+    width = max((len(planned.name) for planned in plans), default=0)
     lines = []
     for planned in plans:
-        name = f"{planned.step.name:<{width}}"
+        name = f"{planned.name:<{width}}"
         because = f"{_listed(planned.because)} would be done" if planned.because else ""
         if planned.reasons:
-            lines.append(f"! {name}  {planned.reasons[0]}")
+            lines.append(f"! {name}  {planned.reasons[0]}{' (from the cache)' if planned.kept else ''}")
             never = planned.reasons[0] == NEVER
             more = [*planned.reasons[1:], *([because] if because and not never else [])]
             lines += [f"  {'':<{width}}  {reason}" for reason in more]
@@ -114,6 +130,8 @@ def describe(plans: list[Planned], *, everything: bool) -> list[str]:
     if not sure and not maybe:
         return [*lines, f"Nothing to do: all {len(plans)} tasks are up to date."]
     summary = f"{sure} of {len(plans)} tasks would be done"
+    if kept := sum(planned.kept for planned in plans):
+        summary += f" ({kept} from the cache)"
     if maybe:
         summary += f", {maybe} more (?) if what they need comes out different"
     return [*lines, summary + "."]

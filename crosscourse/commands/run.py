@@ -8,14 +8,14 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
 from doit.cmd_run import Run as DoitRun
 
-from crosscourse.engine import graph, step
+from crosscourse.engine import graph
 from crosscourse.engine.lock import exclusive
+from crosscourse.engine.shared import Shared
 from crosscourse.run import process
 
 OPTION_TRACEBACK = {
@@ -32,7 +32,7 @@ class Run(DoitRun):  # type: ignore[misc]  # doit has no type hints
 
     doc_purpose = "run tasks: ./doit build, ./doit verify, ./doit build:arm64 (the default command)"
     doc_description = (
-        "Variables: release=NAME (default: concourse-8.2.5), target=NAME, override=SOURCE=FOLDER[,SOURCE=FOLDER], "
+        "Variables: release=NAME, target=NAME, override=SOURCE=FOLDER[,SOURCE=FOLDER], "
         "cache=FOLDER, jobs=NUMBER.\n"
         "`./doit list` names the tasks, `./doit plan` says what would be done and why."
     )
@@ -47,17 +47,20 @@ class Run(DoitRun):  # type: ignore[misc]  # doit has no type hints
     @functools.wraps(DoitRun._execute)
     def _execute(self, *args: Any, **kwargs: Any) -> Any:
         tasks = graph.selected(self.task_list, graph.chosen_names(self.sel_tasks or [], None))
-        steps = [found for task in tasks if (found := graph.step_of(task))]
-        if not steps:
+        jobs = graph.jobs_of(tasks)
+        if not jobs:
             return super()._execute(*args, **kwargs)
-        with exclusive(Path(self.dep_manager.name).parent), ending_children():
-            for one in steps:
-                one.prefetch()
-            return super()._execute(*args, **kwargs)
+        shared = jobs[0].shared
+        with exclusive(shared.build), ending_children(shared):
+            graph.prefetch(jobs)
+            try:
+                return super()._execute(*args, **kwargs)
+            finally:
+                shared.close()
 
 
 @contextmanager
-def ending_children() -> Iterator[None]:
+def ending_children(shared: Shared | None = None) -> Iterator[None]:
     """Whatever ends the block (an error, Ctrl-C, SIGTERM, SIGHUP), no child and no half-done work is left behind it."""
 
     def stop(number: int, _frame: FrameType | None) -> NoReturn:
@@ -78,6 +81,7 @@ def ending_children() -> Iterator[None]:
     finally:
         if not ended:
             process.kill_all()
-            step.wait_until_idle(seconds=10)
+            if shared is not None:
+                shared.wait_until_idle(seconds=10)
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -10,13 +10,16 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from crosscourse import files
 from crosscourse.engine.lock import in_turn
-from crosscourse.engine.step import Context
 from crosscourse.errors import CrosscourseError
 from crosscourse.run import process, retry
+
+if TYPE_CHECKING:
+    from crosscourse.engine.places import Places
 
 KEYRINGS = (
     Path("/usr/share/keyrings/debian-archive-keyring.gpg"),
@@ -54,7 +57,7 @@ class Wanted:
     without: tuple[str, ...] = field(default=())
 
 
-def find_mirror(chosen: str | None, context: Context) -> str:
+def find_mirror(chosen: str | None, at: Places) -> str:
     """The URL of a Debian archive: ``chosen`` (the user's setting), else the one that this machine's apt uses.
 
     Raises DebianError if the machine has none.
@@ -62,7 +65,7 @@ def find_mirror(chosen: str | None, context: Context) -> str:
     if chosen:
         return chosen
     fields = "$(REPO_URI)|$(ORIGIN)|$(COMPONENT)|$(CREATED_BY)|$(LABEL)"
-    said = context.run(["apt-get", "indextargets", "--format", fields], env=process.base_environment())
+    said = at.run(["apt-get", "indextargets", "--format", fields], env=process.base_environment())
     rows = [line.split("|") for line in said.splitlines() if line.count("|") == 4]
     main = [row for row in rows if row[2] == "main" and row[3] == "Packages" and "security" not in row[0]]
     # Before the machine's first `apt-get update` its lists name no origin; then the URL has to do.
@@ -90,7 +93,7 @@ def find_keyring() -> Path:
     )
 
 
-def fetch(wanted: Wanted, *, cache: Path, mirror: str | None, context: Context) -> list[Path]:
+def fetch(wanted: Wanted, *, cache: Path, mirror: str | None, at: Places) -> list[Path]:
     """The .deb files of ``wanted`` and of all that it depends on, in ``cache``, in a fixed order.
 
     What is in the cache already is not fetched again. Raises DebianError (a package that is not there, a signature
@@ -98,22 +101,22 @@ def fetch(wanted: Wanted, *, cache: Path, mirror: str | None, context: Context) 
     """
     folder = cache / "debian" / f"{wanted.suite}-{wanted.architecture}"
     folder.mkdir(parents=True, exist_ok=True)
-    with in_turn(folder / "lock", context.note):
-        configuration = _configure(folder, wanted, find_mirror(mirror, context))
+    with in_turn(folder / "lock", at.status):
+        configuration = _configure(folder, wanted, find_mirror(mirror, at))
         env = process.base_environment(APT_CONFIG=str(configuration), DEBIAN_FRONTEND="noninteractive")
-        context.note(f"reading the index of Debian {wanted.suite} for {wanted.architecture}")
-        _apt(["update", "--error-on=any"], env, context)
+        at.status(f"reading the index of Debian {wanted.suite} for {wanted.architecture}")
+        _apt(["update", "--error-on=any"], env, at)
         install = ["--yes", "install", *wanted.packages]
-        plan = _apt(["--simulate", *install], env, context)
+        plan = _apt(["--simulate", *install], env, at)
         names = sorted(
             _file_name(*match) for match in re.findall(r"^Inst (\S+) \((\S+) .*\[(\w+)\]\)", plan, re.MULTILINE)
         )
-        context.note(f"fetching {len(names)} Debian packages")
-        _apt(["--download-only", *install], env, context)
+        at.status(f"fetching {len(names)} Debian packages")
+        _apt(["--download-only", *install], env, at)
     archives = folder / "archives"
     missing = [name for name in names if not (archives / name).is_file()]
     if missing or not names:
-        raise DebianError("apt-get", f"did not fetch {', '.join(missing) or 'anything'}", f"Its log: {context.log}")
+        raise DebianError("apt-get", f"did not fetch {', '.join(missing) or 'anything'}", f"Its log: {at.log}")
     return [archives / name for name in names]
 
 
@@ -122,13 +125,13 @@ def _file_name(package: str, version: str, architecture: str) -> str:
     return f"{package}_{quote(version, safe='+~-.').replace('%3A', '%3a')}_{architecture}.deb"
 
 
-def _apt(words: Sequence[str], env: dict[str, str], context: Context) -> str:
+def _apt(words: Sequence[str], env: dict[str, str], at: Places) -> str:
     def call() -> str:
-        return context.run(["apt-get", *words], env=env)
+        return at.run(["apt-get", *words], env=env)
 
     try:
         return retry.retrying(
-            call, trouble=lambda error: any(text in error.tail for text in _TROUBLE), note=context.note
+            call, trouble=lambda error: any(text in error.tail for text in _TROUBLE), note=at.status
         )
     except process.CommandError as error:
         said = [line for line in error.tail.splitlines() if line.startswith(("E:", "W:"))]

@@ -6,14 +6,25 @@ import fnmatch
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from crosscourse.engine.step import Step
+from crosscourse.engine.job import Job
 from crosscourse.errors import CrosscourseError, UnknownNameError
 
 
-def step_of(task: Any) -> Step | None:
-    """The step behind a task of doit; None for groups and for tasks that others wrote."""
-    step = (task.meta or {}).get("step")
-    return step if isinstance(step, Step) else None
+def job_of(task: Any) -> Job | None:
+    """The job behind a task of doit; None for groups and for tasks that others wrote."""
+    job = (task.meta or {}).get("job")
+    return job if isinstance(job, Job) else None
+
+
+def jobs_of(tasks: Iterable[Any]) -> list[Job]:
+    """The jobs behind tasks, in their order."""
+    return [job for task in tasks if (job := job_of(task))]
+
+
+def prefetch(jobs: Sequence[Job]) -> None:
+    """Start reading what the jobs' sources contain, all at the same time."""
+    if jobs:
+        jobs[0].shared.prefetch(job.step for job in jobs)
 
 
 def selected(tasks: Sequence[Any], names: Iterable[str]) -> list[Any]:

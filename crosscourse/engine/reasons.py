@@ -6,6 +6,7 @@ a mapping of texts, so that a reason can name the file, flag or version that cha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
@@ -15,6 +16,7 @@ Inputs: TypeAlias = Mapping[str, Value]
 MAX_LISTED = 5
 NEVER = "never done, or failed the last time"
 _DIGEST_LENGTHS = (40, 64)
+_MODE = re.compile(r"\d{6} ")
 
 
 def explain(before: Inputs | None, now: Inputs) -> list[str]:
@@ -66,6 +68,8 @@ def _from_to(old: Value, new: Value) -> str:
     """`` from A to B`` where both are short and mean something to a person; digests are only shortened."""
     if not isinstance(old, str) or not isinstance(new, str):
         return ""
+    if _MODE.match(old) and _MODE.match(new) and old[:7] == new[:7]:
+        old, new = old[7:], new[7:]  # of files whose modes are the same, their contents
     if len(old) in _DIGEST_LENGTHS and len(new) in _DIGEST_LENGTHS and " " not in old + new:
         return f" ({old[:8]} → {new[:8]})"
     if len(old) + len(new) > 160:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -12,18 +12,11 @@ from crosscourse import files
 from crosscourse.errors import CrosscourseError
 from crosscourse.git.fingerprint import read_status
 
-# In a checkout's .git: what we put there. A checkout that is at that commit and clean has no edits.
-MARK = "crosscourse.json"
-
-APPLIED = "applied"
-UPSTREAM = "already upstream"
-FAILED = "does not apply"
-UNTRIED = "not tried yet"
-
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
     """What we checked out: the upstream commit, our patched one, and what became of each patch, in order.
 
+    A checkout that is at our commit and clean has no edits.
     ``digests``: the SHA-256 of each patch file then. ``exported``: patches that ``patch-export`` wrote
     and that no manifest named yet.
     """
@@ -55,28 +48,31 @@ class EditedCheckoutError(CrosscourseError):
         )
 
 
+def mark_file(folder: Path) -> Path:
+    """Where the mark of a checkout is."""
+    return folder / ".git" / "crosscourse.json"
+
+
 def read_mark(folder: Path) -> Mark:
     """What we put into a checkout; CrosscourseError if it isn't one of ours."""
-    try:
-        return decode(folder / ".git" / MARK)
-    except (OSError, msgspec.DecodeError, msgspec.ValidationError):
-        raise CrosscourseError(
-            os.path.relpath(folder), "is in the way: it is not a checkout made here", "Move it elsewhere."
-        ) from None
+    for mark in readable_marks(mark_file(folder)):
+        return mark
+    raise CrosscourseError(
+        os.path.relpath(folder), "is in the way: it is not a checkout made here", "Move it elsewhere."
+    )
 
 
-def write_mark(folder: Path, mark: Mark) -> None:
-    """Note what a checkout is; whole or not at all."""
-    encode(folder / ".git" / MARK, mark)
+def readable_marks(*paths: Path) -> Iterator[Mark]:
+    """The marks in those of the files that are there and hold one of ours."""
+    for path in paths:
+        try:
+            yield msgspec.json.decode(path.read_bytes(), type=Mark)
+        except (OSError, msgspec.DecodeError, msgspec.ValidationError):
+            continue
 
 
-def decode(path: Path) -> Mark:
-    """Read a mark; OSError, msgspec.DecodeError or msgspec.ValidationError if there is none."""
-    return msgspec.json.decode(path.read_bytes(), type=Mark)
-
-
-def encode(path: Path, mark: Mark) -> None:
-    """Write a mark; whole or not at all."""
+def write_mark(path: Path, mark: Mark) -> None:
+    """Write a mark to a file; whole or not at all."""
     with files.replacing(path) as partial:
         partial.write_bytes(msgspec.json.encode(mark))
 
@@ -102,22 +98,3 @@ def refuse_edits(folder: Path, why: str) -> None:
     edits = edits_in(folder)
     if edits:
         raise EditedCheckoutError(folder, edits, why)
-
-
-def states(patches: Sequence[str], digests: Mapping[str, str], base: str | None, marks: Sequence[Mark]) -> list[str]:
-    """What became of each patch, as far as one of ``marks`` knows.
-
-    A mark knows of a patch if it was tried on the same commit (``base``; None: of a local source, any), as the same
-    content, after the same patches in the same order. (One without digests is of an earlier version: names must do.)
-    """
-    found = []
-    for count, patch in enumerate(patches, 1):
-        before = [(name, digests[name]) for name in patches[:count]]
-        knowing = [
-            mark
-            for mark in marks
-            if base in (None, mark.base)
-            and [(name, mark.digests.get(name, digests.get(name))) for name in list(mark.patches)[:count]] == before
-        ]
-        found.append(knowing[0].patches[patch] if knowing else UNTRIED)
-    return found

@@ -56,7 +56,8 @@ def environment(**more: str) -> dict[str, str]:
 def commit_environment(epoch: int, **more: str) -> dict[str, str]:
     """The environment of a commit that must come out the same everywhere. ``epoch``: seconds since 1970."""
     who = {f"GIT_{role}_{key.upper()}": value for role in ("AUTHOR", "COMMITTER") for key, value in IDENTITY.items()}
-    when = {f"GIT_{role}_DATE": f"{epoch} +0000" for role in ("AUTHOR", "COMMITTER")}
+    # With "@", as git takes a number below 100000000 for something else (git-commit(1), "DATE FORMATS").
+    when = {f"GIT_{role}_DATE": f"@{epoch} +0000" for role in ("AUTHOR", "COMMITTER")}
     return environment(**who, **when, **more)
 
 

@@ -5,10 +5,14 @@ The kinds are what can be run there: programs one by one, or a Concourse worker 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal
 
 import msgspec
 
+from crosscourse.errors import nearest
+from crosscourse.manifest.model import Boot, Manifest
 from crosscourse.manifest.types import Name, RelativePath, Table
 
 
@@ -39,21 +43,15 @@ class Scenario(Table, frozen=True, kw_only=True):
     extra: bool = False
 
 
-class Boot(Table, frozen=True, kw_only=True, tag_field="kind"):
-    """``[boot]``: ``suite`` of Debian for the guest, its ``packages`` and kernel ``modules`` beside the ones that any
-    guest has; ``memory`` of the guest in MiB.
-    """
-
-    suite: str
-    packages: list[str] = []
-    modules: list[str] = []
-    memory: int = 1024
-
-
 class BootPrograms(Boot, frozen=True, kw_only=True, tag="programs"):
     """Programs of the distribution are run in the guest, one after the other."""
 
     program: dict[Name, BootProgram]
+
+    def problems(self, manifest: Manifest, root: Path) -> Iterator[str]:  # noqa: ARG002  # one signature for all kinds
+        """Programs that the distribution does not have."""
+        for name, program in self.program.items():
+            yield from _program_problems(f"boot.program.{name}.command", program.command[0], manifest)
 
 
 class BootWorker(Boot, frozen=True, kw_only=True, tag="worker"):
@@ -70,5 +68,18 @@ class BootWorker(Boot, frozen=True, kw_only=True, tag="worker"):
     image_programs: dict[str, RelativePath] = {}
     scenario: dict[Name, Scenario]
 
+    def problems(self, manifest: Manifest, root: Path) -> Iterator[str]:
+        """Programs that the distribution does not have, files that the project does not have, nothing to run."""
+        yield from _program_problems("boot.concourse", self.concourse, manifest)
+        yield from _program_problems("boot.fly", self.fly, manifest)
+        for place, source in self.image_programs.items():
+            if not (root / source).is_file():
+                yield f'boot.image-programs."{place}": there is no file {source}'
+        if all(scenario.extra for scenario in self.scenario.values()):
+            yield "boot.scenario: none is part of `boot`: at least one has to be without `extra`"
 
-AnyBoot: TypeAlias = BootPrograms | BootWorker
+
+def _program_problems(key: str, name: str, manifest: Manifest) -> Iterator[str]:
+    packaged = [program for program, artifact in manifest.artifact.items() if artifact.is_program and artifact.path]
+    if name not in packaged:
+        yield f"{key}: there is no program '{name}' with a path. {nearest(name, packaged)}"

@@ -1,19 +1,18 @@
 """Release manifests: WHAT is built, as typed data read from ``releases/*.toml``.
 
-The kinds of artifact are the vocabulary of a manifest; no component's name is known here.
-Types are checked by msgspec; when it refuses a file, ``manifest_check`` lists every problem at once.
+No component's name is known here, and no kind of artifact or boot: these bring tables of their own (``Tables``).
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, TypeVar
 
 import msgspec
 
-from crosscourse.errors import ManifestError
-from crosscourse.manifest.boot import AnyBoot
 from crosscourse.manifest.types import Commit, GoPackage, Name, RelativePath, Table
 
 
@@ -62,89 +61,56 @@ class Source(Table, frozen=True, kw_only=True):
     why: str = ""
 
 
-class Generate(Table, frozen=True, kw_only=True):
-    """One step that makes a file before C code is compiled: a template filled in, or a command run.
-
-    ``output``: the file, relative to the folder of generated files (which is on the include path).
-    ``template`` with ``replace``: a file of the source, copied with each key replaced by its value.
-    ``content``: the file's text itself. ``command``: a program with arguments, run in the folder of generated files;
-    the program is a tool of ``[toolchain]`` or ``python``; ``{source}`` stands for the checkout.
-    """
-
-    output: RelativePath
-    template: RelativePath | None = None
-    replace: dict[str, str] = {}
-    content: str | None = None
-    command: list[str] | None = None
-
-
 class Artifact(Table, frozen=True, kw_only=True, tag_field="kind"):
-    """``[artifact.NAME]``: one thing made from a source for a target.
+    """``[artifact.NAME]``: one thing made from a source for a target; the base of the tables of all kinds.
 
     ``path``: where it stands in the distribution, below the release's root; left out for what is only an ingredient.
     ``memory``: the peak of its biggest step in MiB, for the scheduler; measured, rounded up.
+
+    ``is_program``, ``is_library``: what other artifacts can use it as.
     """
+
+    is_program: ClassVar[bool] = False
+    is_library: ClassVar[bool] = False
 
     source: str
     path: RelativePath | None = None
     memory: int = 300
 
+    @property
+    def uses_c_compiler(self) -> bool:
+        """Whether the release has to name a C compiler for it."""
+        return False
 
-class GoBinary(Artifact, frozen=True, kw_only=True, tag="go-binary"):
-    """A program linked by Go. ``cgo``: with C code. ``libraries``: static libraries that it links."""
-
-    package: str
-    directory: RelativePath = "."
-    cgo: bool = False
-    tags: list[str] = []
-    ldflags: list[str] = []
-    libraries: list[str] = []
-    cflags: list[str] = []
-    external_ldflags: list[str] = []
+    def problems(self, key: str, manifest: Manifest) -> Iterator[str]:  # noqa: ARG002  # for kinds that have some
+        """What is wrong with it in its manifest, a sentence each, that types can't say. ``key``: of its table."""
+        yield from ()
 
 
-class CProgram(Artifact, frozen=True, kw_only=True, tag="c-program"):
-    """A program compiled from C files and linked statically."""
-
-    files: list[RelativePath]
-    cflags: list[str] = []
-    ldflags: list[str] = []
-    libraries: list[str] = []
-    generate: list[Generate] = []
-
-
-class StaticLibrary(Artifact, frozen=True, kw_only=True, tag="static-library"):
-    """A C library for other artifacts: ``lib<library>.a``, headers and a pkg-config file.
-
-    ``headers``: path below ``include/`` → file of the source, or of the generated files (``{generated}/x.h``).
+class Boot(Table, frozen=True, kw_only=True, tag_field="kind"):
+    """``[boot]``: ``suite`` of Debian for the guest, its ``packages`` and kernel ``modules`` beside the ones that any
+    guest has; ``memory`` of the guest in MiB. The base of the tables of all kinds.
     """
 
-    library: Name
-    files: list[RelativePath]
-    headers: dict[str, RelativePath]
-    cflags: list[str] = []
-    generate: list[Generate] = []
-    pkgconfig: dict[str, str] = {}
+    suite: str
+    packages: list[str] = []
+    modules: list[str] = []
+    memory: int = 1024
+
+    def problems(self, manifest: Manifest, root: Path) -> Iterator[str]:  # noqa: ARG002  # for kinds that have some
+        """What is wrong with it in its manifest, a sentence each, that types can't say. ``root``: the project."""
+        yield from ()
 
 
-class ResourceType(Artifact, frozen=True, kw_only=True, tag="resource-type"):
-    """A Concourse resource type: a root filesystem and its metadata, made natively.
+@dataclass(frozen=True, kw_only=True)
+class Tables:
+    """The vocabulary of manifests: the table of each kind of artifact, and of each kind of boot."""
 
-    ``programs``: path in the root filesystem → name of the artifact. ``files``: path → text.
-    ``folders``: path → octal mode. ``links``: path → where it points.
-    ``data``: path → ``tool:path``, a file or folder of a data package of ``[toolchain]``.
-    ``metadata``: written to resource_metadata.json.
-    """
-
-    programs: dict[str, str]
-    files: dict[str, str] = {}
-    folders: dict[str, str] = {}
-    links: dict[str, str] = {}
-    data: dict[str, str] = {}
-    metadata: dict[str, str | bool]
+    artifacts: tuple[type[Artifact], ...]
+    boots: tuple[type[Boot], ...]
 
 
-AnyArtifact: TypeAlias = GoBinary | CProgram | StaticLibrary | ResourceType
+AnArtifact = TypeVar("AnArtifact", bound=Artifact)
 
 
 class Manifest(Table, frozen=True, kw_only=True):
@@ -154,43 +120,16 @@ class Manifest(Table, frozen=True, kw_only=True):
     toolchain: dict[Name, str]
     go: GoSettings = GoSettings()
     source: dict[Name, Source]
-    artifact: dict[Name, AnyArtifact]
-    boot: AnyBoot | None = None
+    artifact: dict[Name, Artifact]
+    boot: Boot | None = None
 
     @property
     def epoch(self) -> int:
         """SOURCE_DATE_EPOCH: seconds since 1970, UTC."""
         return int(self.release.date.timestamp())
 
-
-def load_manifest(path: Path, *, patches: Path) -> Manifest:
-    """Read and check a manifest.
-
-    ``patches``: the folder of vendor patches, where each one that is named must be.
-    Raises ManifestError with every problem of the file.
-    """
-    import msgspec.toml
-
-    from crosscourse.manifest import problems as manifest_check
-
-    try:
-        data = msgspec.toml.decode(path.read_bytes())
-    except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
-        raise ManifestError(str(path), [f"not valid TOML: {error}"]) from None
-    try:
-        manifest = msgspec.convert(data, Manifest)
-    except msgspec.ValidationError as error:
-        problems = manifest_check.type_problems(data, Manifest) or [str(error)]
-        raise ManifestError(str(path), problems) from None
-    problems = manifest_check.reference_problems(manifest, patches)
-    if problems:
-        raise ManifestError(str(path), problems)
-    return manifest
-
-
-def schema() -> dict[str, object]:
-    """The JSON schema of a manifest (https://json-schema.org/draft/2020-12), for editors."""
-    made = msgspec.json.schema(Manifest)
-    made["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    made["title"] = "crosscourse release manifest"
-    return made
+    def of(self, table: type[AnArtifact]) -> Iterator[tuple[str, AnArtifact]]:
+        """The artifacts of one kind, with their names."""
+        for name, artifact in self.artifact.items():
+            if isinstance(artifact, table):
+                yield name, artifact

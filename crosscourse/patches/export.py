@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from crosscourse import files
 from crosscourse.errors import CrosscourseError
-from crosscourse.git import checkout
-from crosscourse.git.checkout import Mark
+from crosscourse.git.checkout import Mark, edits_in, mark_file, read_mark, write_mark
 from crosscourse.git.fingerprint import read_status
 from crosscourse.patches import text as patch_text
 from crosscourse.patches.commits import Change, Repository, changes, refuse_unfinished
+from crosscourse.patches.states import APPLIED, UPSTREAM
 from crosscourse.patches.table import subject
-from crosscourse.project import Project
 from crosscourse.run import process
 
 UNCHANGED = "unchanged"
@@ -45,54 +45,52 @@ class Outcome:
     edits: list[str]
 
 
-def export(project: Project, source: str, *, log: Path, scratch: Path) -> Outcome:
+def export(
+    folder: Path, *, source: str, patches: Sequence[str], vendor_patches: Path, log: Path, scratch: Path
+) -> Outcome:
     """Write the patches of a source's checkout to their files, and note that the checkout is saved there.
 
-    Nothing is written unless all of it can be. Raises CrosscourseError for a checkout that isn't there or isn't ours,
-    for edits that are not committed, for commits that make no line of patches, and for a patch that was changed both
-    in its file and in the checkout.
+    ``patches``: what the manifest names. Nothing is written unless all of it can be. Raises CrosscourseError for a
+    checkout that isn't there or isn't ours, for edits that are not committed, for commits that make no line of patches,
+    and for a patch that was changed both in its file and in the checkout.
     """
-    folder = project.checkout(source)
     where = os.path.relpath(folder)
-    if source in project.settings.override:
-        raise CrosscourseError(where, "is a folder of your own: no patches of ours are in it")
     if not folder.is_dir():
         raise CrosscourseError(where, "there is no such checkout", f"Make it: ./doit patch:{source}")
-    mark = checkout.read_mark(folder)
+    mark = read_mark(folder)
     state = read_status(folder, ignored=False)
     refuse_unfinished(folder, state.changed)
     repository = Repository(folder=folder, log=log, scratch=scratch)
     found = changes(repository, mark.base, repository.commits(mark.base))
-    exporter = _Exporter(project=project, source=source, mark=mark, repository=repository)
-    exported = [exporter.one(change) for change in found if change.before != change.after]
+    exporter = _Exporter(source=source, vendor_patches=vendor_patches, mark=mark, repository=repository)
+    exported = [exporter.export(change) for change in found if change.before != change.after]
     for one in exported:
         if one.data is not None:
-            with files.replacing(project.vendor_patches / one.file) as partial:
+            with files.replacing(vendor_patches / one.file) as partial:
                 partial.write_bytes(one.data)
     names = [one.file for one in exported]
-    patches = project.source(source).patches
-    dropped = [p for p in patches if mark.patches.get(p) == checkout.APPLIED and p not in names]
+    dropped = [p for p in patches if mark.patches.get(p) == APPLIED and p not in names]
     wanted = _merge(names, [patch for patch in patches if patch not in dropped])
-    checkout.write_mark(folder, _mark(project, mark, state.commit, exported, wanted, patches))
-    return Outcome(exported=exported, dropped=dropped, wanted=wanted, edits=checkout.edits_in(folder))
+    saved = _mark(mark, state.commit, exported, wanted=wanted, named=patches, vendor_patches=vendor_patches)
+    write_mark(mark_file(folder), saved)
+    return Outcome(exported=exported, dropped=dropped, wanted=wanted, edits=edits_in(folder))
 
 
 @dataclass(kw_only=True)
 class _Exporter:
     """One export's view of a checkout. ``taken``: files that other commits of this export have."""
 
-    project: Project
     source: str
+    vendor_patches: Path
     mark: Mark
     repository: Repository
-    taken: set[str] | None = None
+    taken: set[str] = field(default_factory=set)
 
-    def one(self, change: Change) -> Exported:
+    def export(self, change: Change) -> Exported:
         """What becomes of one change's patch file; CrosscourseError if it can't be told."""
-        taken = self.taken = self.taken or set()
         file = change.file or self._new_name(change)
-        taken.add(file)
-        path = self.project.vendor_patches / file
+        self.taken.add(file)
+        path = self.vendor_patches / file
         if not path.is_file():
             first = change.commits[0]
             title = (Path(file).stem if change.file else first.subject, "" if change.file else first.body)
@@ -117,8 +115,8 @@ class _Exporter:
         stem = patch_text.slug(wanted)
         for number in range(1, 100):
             file = f"{self.source}/{stem}{'' if number == 1 else f'-{number}'}.patch"
-            path = self.project.vendor_patches / file
-            if file not in (self.taken or ()) and (not path.exists() or subject(path) == wanted):
+            path = self.vendor_patches / file
+            if file not in self.taken and (not path.exists() or subject(path) == wanted):
                 return file
         raise CrosscourseError(f"vendor-patches/{self.source}/{stem}.patch", "too many patches have this name")
 
@@ -159,19 +157,28 @@ def _merge(names: list[str], patches: list[str]) -> list[str]:
 
 
 def _mark(
-    project: Project, mark: Mark, commit: str, exported: list[Exported], wanted: list[str], patches: list[str]
+    mark: Mark,
+    commit: str,
+    exported: list[Exported],
+    *,
+    wanted: Sequence[str],
+    named: Sequence[str],
+    vendor_patches: Path,
 ) -> Mark:
-    """The checkout's mark once its commits are saved: it has no edits, and may be made anew."""
-    states = {patch: state for patch, state in mark.patches.items() if state == checkout.UPSTREAM}
-    states |= {one.file: checkout.APPLIED for one in exported}
+    """The checkout's mark once its commits are saved: it has no edits, and may be made anew.
+
+    ``wanted``: the patches that the manifest should name; ``named``: those that it does.
+    """
+    states = {patch: state for patch, state in mark.patches.items() if state == UPSTREAM}
+    states |= {one.file: APPLIED for one in exported}
     digests = dict(mark.digests)
     for one in exported:
         if one.what != NEWER:
-            digests[one.file] = files.digest(project.vendor_patches / one.file)
+            digests[one.file] = files.digest(vendor_patches / one.file)
     return Mark(
         base=mark.base,
         commit=commit,
         patches={patch: states[patch] for patch in wanted if patch in states},
         digests={patch: digest for patch, digest in digests.items() if patch in states},
-        exported=[one.file for one in exported if one.file not in patches],
+        exported=[one.file for one in exported if one.file not in named],
     )

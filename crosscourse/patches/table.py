@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from crosscourse import files
-from crosscourse.git import checkout
 from crosscourse.git.checkout import Mark
-from crosscourse.project import Project
+from crosscourse.patches.states import states
 
 OVERRIDDEN = "not applied (override)"
 _HEAD = ("source", "patch", "state", "subject")
@@ -27,31 +24,21 @@ class Row:
     subject: str
 
 
-def rows(project: Project) -> Iterator[Row]:
-    """Every patch of a release, in the manifest's order."""
-    for source in project.manifest.source:
-        yield from rows_of(project, source)
+def rows(
+    source: str, patches: Mapping[str, Path], *, commit: str | None, marks: Sequence[Mark] | None
+) -> Iterator[Row]:
+    """The patches of one source, files by name, in order. OSError if a patch file can't be read.
 
-
-def rows_of(project: Project, source: str) -> Iterator[Row]:
-    """The patches of one source. OSError if a patch file can't be read."""
-    table = project.source(source)
-    if source in project.settings.override:
-        found = [OVERRIDDEN] * len(table.patches)
+    ``commit``: the pinned one; None: of a local source, any. ``marks``: what is known of the patches; None: the source
+    is a folder of the user's own.
+    """
+    if marks is None:
+        found = [OVERRIDDEN] * len(patches)
     else:
-        digests = {patch: files.digest(project.vendor_patches / patch) for patch in table.patches}
-        found = checkout.states(table.patches, digests, table.commit, list(_marks(project, source)))
-    for patch, state in zip(table.patches, found, strict=True):
-        yield Row(source=source, file=patch, state=state, subject=subject(project.vendor_patches / patch))
-
-
-def _marks(project: Project, source: str) -> Iterator[Mark]:
-    """What is known of a source's patches: from a try that failed, and from the checkout."""
-    for path in (project.tried(source), project.checkout(source) / ".git" / checkout.MARK):
-        try:
-            yield checkout.decode(path)
-        except (OSError, msgspec.DecodeError, msgspec.ValidationError):
-            continue  # none, or not ours: then nothing is known from there
+        digests = {patch: files.digest(path) for patch, path in patches.items()}
+        found = states(list(patches), digests, commit, marks)
+    for (patch, path), state in zip(patches.items(), found, strict=True):
+        yield Row(source=source, file=patch, state=state, subject=subject(path))
 
 
 def subject(path: Path) -> str:

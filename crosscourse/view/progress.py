@@ -18,7 +18,7 @@ from typing import Literal, get_args
 Line = tuple[tuple[str, str], ...]
 
 # How a task ended.
-Outcome = Literal["run", "failed", "ignored", "up to date", "not run"]
+Outcome = Literal["run", "from the cache", "failed", "ignored", "up to date", "not run"]
 
 _lock = threading.Lock()
 _notes: dict[str, str] = {}

@@ -140,9 +140,12 @@ class CrosscourseReporter:
     def add_success(self, task: Any) -> None:
         """The task was run and its result recorded."""
         if task.actions:
-            count, running = self._settle(task.name, "run")
-            told = [((f"        {text}", "green"),) for text in (task.meta or {}).get("told", ())]
-            self._show([self._task_line(task.name, count, running), *told])
+            meta = task.meta or {}
+            kept = bool(getattr(meta.get("job"), "from_cache", False))
+            count, running = self._settle(task.name, "from the cache" if kept else "run")
+            line = self._task_line(task.name, count, running)
+            told = [((f"        {text}", "green"),) for text in meta.get("told", ())]
+            self._show([(*line, ("  from the cache", "dim")) if kept else line, *told])
 
     def add_failure(self, task: Any, fail: Any) -> None:
         """The task failed, could not be checked, or was not run because one that it needs failed (UnmetDependency)."""
@@ -263,7 +266,7 @@ class CrosscourseReporter:
         took = duration(time.monotonic() - self._started)
         if raised is not None:
             word = "Interrupted" if isinstance(raised, (KeyboardInterrupt, SystemExit)) else "Stopped by an error"
-            done = outcomes.count("run") + outcomes.count("up to date")
+            done = outcomes.count("run") + outcomes.count("from the cache") + outcomes.count("up to date")
             text = f"{word}: {done} of {plural(len(outcomes) + left)} done; run the same command again to go on."
             return [*lines, ((text, "bold"),)]
         # In a run that went well what is left was not needed: the setup tasks of up-to-date ones.

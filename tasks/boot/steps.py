@@ -4,229 +4,232 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
 
-import msgspec
-
-from crosscourse import archive, files
-from crosscourse.engine.reasons import Inputs
-from crosscourse.engine.step import Context, Step
+from crosscourse import files
+from crosscourse.engine.places import Places
+from crosscourse.engine.spec import Nothing
+from crosscourse.engine.step import Step
 from crosscourse.errors import CrosscourseError
-from crosscourse.manifest.boot import AnyBoot, BootWorker, Scenario
-from crosscourse.project import Project
-from tasks.boot import paths
-from tasks.compile.steps import compile_name, recipe, table_inputs, target_inputs
+from crosscourse.layout import Layout
+from crosscourse.manifest.boot import BootPrograms, BootWorker, Scenario
+from crosscourse.manifest.model import Boot, Manifest
+from tasks import names
+from tasks.boot import specs
 from toolchains.targets import Target, get_target, host_target
-
-if TYPE_CHECKING:
-    from tasks.boot.host.prerequisites import Need
 
 PROGRAMS = "programs"
 # MiB that the emulator and the servers take beside the guest's own memory; measured, rounded up.
 _BESIDE = 700
 
 
+class Impossible(Nothing, frozen=True, kw_only=True):
+    """A boot that can't be, and why."""
+
+    obstacle: str
+    target: str
+
+
 class ImpossibleError(CrosscourseError):
     """A boot that this release, this target or this machine has no way to."""
 
 
-def guest_steps(project: Project, target: str) -> Iterator[Step]:
+def guest_steps(manifest: Manifest, layout: Layout, target: str, mirror: str | None) -> Iterator[Step]:
     """What the host needs, the guest's system, and the image that the pipeline's tasks run in."""
-    boot = project.manifest.boot
-    if boot is None or _obstacle(project, get_target(target)):
+    boot, machine = manifest.boot, get_target(target)
+    if boot is None or _obstacle(manifest, layout, machine):
         return
-    yield _host(project, get_target(target), boot)
-    yield _system(project, get_target(target), boot)
+    yield _host(machine, boot)
+    yield _system(layout, machine, boot, mirror)
     if isinstance(boot, BootWorker):
-        yield _image(project, get_target(target), boot)
+        yield _image(manifest, layout, machine, boot, mirror)
 
 
-def steps(project: Project, target: str) -> Iterator[Step]:
+def steps(manifest: Manifest, layout: Layout, target: str) -> Iterator[Step]:
     """A step for each scenario that is part of ``boot``."""
-    boot, machine = project.manifest.boot, get_target(target)
-    if boot is None or _obstacle(project, machine):
-        yield _impossible(project, machine)
+    boot, machine = manifest.boot, get_target(target)
+    obstacle = _obstacle(manifest, layout, machine)
+    if obstacle:
+        yield _impossible(machine, obstacle)
     elif isinstance(boot, BootWorker):
-        yield from _scenarios(project, machine, boot, "boot", extra=False)
-    else:
-        yield _step(project, machine, "boot", PROGRAMS, None)
+        yield from _scenarios(manifest, layout, machine, boot, "boot", extra=False)
+    elif isinstance(boot, BootPrograms):
+        spec = specs.ProgramsBoot(
+            **_common(manifest, machine, boot),
+            programs=boot.program,
+            paths={name: str(manifest.artifact[name].path) for name in {p.command[0] for p in boot.program.values()}},
+        )
+        yield _boot(layout, machine, "boot", PROGRAMS, spec, ())
 
 
-def more_steps(project: Project, target: str) -> Iterator[Step]:
+def more_steps(manifest: Manifest, layout: Layout, target: str) -> Iterator[Step]:
     """A step for each further scenario."""
-    boot, machine = project.manifest.boot, get_target(target)
-    if isinstance(boot, BootWorker) and not _obstacle(project, machine):
-        yield from _scenarios(project, machine, boot, "boot-more", extra=True)
+    boot, machine = manifest.boot, get_target(target)
+    if isinstance(boot, BootWorker) and not _obstacle(manifest, layout, machine):
+        yield from _scenarios(manifest, layout, machine, boot, "boot-more", extra=True)
 
 
-def _scenarios(project: Project, target: Target, boot: BootWorker, group: str, *, extra: bool) -> Iterator[Step]:
-    for name, scenario in boot.scenario.items():
-        if scenario.extra == extra:
-            yield _step(project, target, group, name, scenario)
-
-
-def _obstacle(project: Project, target: Target) -> str | None:
+def _obstacle(manifest: Manifest, layout: Layout, target: Target) -> str | None:
     """Why there is no boot of a target, whatever is installed."""
-    boot = project.manifest.boot
+    boot = manifest.boot
     if boot is None:
-        return f"the release {project.release} does not say how: its manifest has no [boot]"
+        return f"the release {layout.release} does not say how: its manifest has no [boot]"
     if target.machine is None:
         return f"there is no machine to emulate: {target.name} has no `machine` in toolchains/targets.toml"
-    if isinstance(boot, BootWorker) and host_target().name not in project.targets:
+    if isinstance(boot, BootWorker) and host_target().name not in manifest.release.targets:
         return f"its web node runs here, for which the release would need the target {host_target().name}"
     return None
 
 
-def _impossible(project: Project, target: Target) -> Step:
+def _impossible(target: Target, obstacle: str) -> Step:
     """So that a boot that can't be is an error, not a success of nothing."""
-
-    def work(_: Context) -> None:
-        raise ImpossibleError(f"boot of {target.name}", _obstacle(project, target) or "", "See docs/boot.md.")
-
     return Step(
-        name=f"boot:{target.name}:impossible",
+        name=names.boot(target.name, "boot", "impossible"),
         stage="boot",
         doc=f"not possible for {target.name}",
-        build=project.build,
-        inputs=dict,
-        work=work,
-        scope="nobody",
+        spec=Impossible(obstacle=obstacle, target=target.name),
+        work=refuse,
+        removed_by="nobody",
     )
 
 
-def _host(project: Project, target: Target, boot: AnyBoot) -> Step:
+def refuse(spec: Impossible, _at: Places) -> None:
+    """Raise ImpossibleError."""
+    raise ImpossibleError(f"boot of {spec.target}", spec.obstacle, "See docs/boot.md.")
+
+
+def _host(target: Target, boot: Boot) -> Step:
     """Looked for before anything is built: what this machine lacks."""
-
-    def missing() -> str | None:
-        from tasks.boot.host import prerequisites
-
-        lacking = prerequisites.missing(_needs(target, boot))
-        return f"this machine lacks {', '.join(need.title for need in lacking)}" if lacking else None
-
-    def work(_: Context) -> None:
-        from tasks.boot.host import prerequisites
-
-        prerequisites.require(_needs(target, boot))
-
     return Step(
-        name=f"guest:{target.name}:host",
+        name=names.guest(target.name, "host"),
         stage="guest",
         doc=f"what this machine needs for an emulated {target.name} machine",
-        build=project.build,
-        inputs=lambda: {"recipe": recipe(*paths.code("host/prerequisites.py"))},
-        work=work,
-        probe=missing,
-        result=lambda: "there",
-        scope="nobody",
+        spec=specs.Host(machine=target.emulated, worker=isinstance(boot, BootWorker)),
+        work=specs.look_at_host,
+        place=Path("/"),
+        probe=_missing,
+        result=_is_there,
+        removed_by="nobody",
     )
 
 
-def _needs(target: Target, boot: AnyBoot) -> list[Need]:
+def _missing(spec: specs.Host, _place: Path) -> str | None:
     from tasks.boot.host import prerequisites
 
-    return prerequisites.needs(target.emulated, worker=isinstance(boot, BootWorker))
+    lacking = prerequisites.missing(prerequisites.needs(spec.machine, worker=spec.worker))
+    return f"this machine lacks {', '.join(need.title for need in lacking)}" if lacking else None
 
 
-def _system(project: Project, target: Target, boot: AnyBoot) -> Step:
-    parts = paths.system(project, target)
-    code = paths.code("guest/system.py", "guest/disk.py", "guest/kernel_modules.py", "../crosscourse/debian/tree.py")
+def _is_there(_spec: specs.Host, _place: Path) -> str:
+    return "there"
 
-    def inputs() -> Inputs:
-        return {
-            "recipe": recipe(*code, *(str(path) for path in sorted(paths.FILES.glob("*init*")))),
-            "suite": boot.suite,
-            "packages": dict.fromkeys(boot.packages, "wanted"),
-            "kernel": target.emulated.kernel,
-            "kernel modules": dict.fromkeys([*target.emulated.modules, *boot.modules], "wanted"),
-        }
 
-    def work(context: Context) -> None:
-        from tasks.boot.guest import system
-
-        system.make(project, target, boot, context)
-
+def _system(layout: Layout, target: Target, boot: Boot, mirror: str | None) -> Step:
+    folder = layout.report(target.name, "guest")
     return Step(
-        name=f"guest:{target.name}:system",
+        name=names.guest(target.name, "system"),
         stage="guest",
         doc=f"a Debian {boot.suite} system for an emulated {target.name} machine",
-        build=project.build,
-        inputs=inputs,
-        work=work,
-        after=(f"guest:{target.name}:host",),
-        outputs=(parts.kernel, parts.initramfs, parts.root),
+        spec=specs.System(
+            suite=boot.suite,
+            architecture=target.debian,
+            packages=boot.packages,
+            kernel=target.emulated.kernel,
+            drivers=target.emulated.modules,
+            modules=boot.modules,
+            mirror=mirror,
+        ),
+        work=specs.make_system,
+        after=(names.guest(target.name, "host"),),
+        outputs={name: folder / name for name in ("vmlinuz", "initramfs.cpio", "root.ext4")},
     )
 
 
-def _image(project: Project, target: Target, boot: BootWorker) -> Step:
-    programs = [project.root / source for source in boot.image_programs.values()]
-    code = paths.code("guest/image.py", "../crosscourse/debian/tree.py")
-    layer = paths.image_folder(project, target) / "layer.tgz"
-
-    def inputs() -> Inputs:
-        return {
-            "recipe": recipe(*code, archive.__file__, *map(str, programs)),
-            "suite": boot.suite,
-            "packages": dict.fromkeys(boot.image, "wanted"),
-            "programs": dict(boot.image_programs),
-            **target_inputs(target),
-        }
-
-    def work(context: Context) -> None:
-        from tasks.boot.guest import image
-
-        image.make_layer(project, target, boot, layer, context)
-
+def _image(manifest: Manifest, layout: Layout, target: Target, boot: BootWorker, mirror: str | None) -> Step:
     return Step(
-        name=f"guest:{target.name}:image",
+        name=names.guest(target.name, "image"),
         stage="guest",
         doc=f"the image for tasks on {target.name}",
-        build=project.build,
-        inputs=inputs,
-        work=work,
-        needs=("toolchain:go", "toolchain:zig"),
-        after=(f"guest:{target.name}:host",),
-        outputs=(layer,),
+        spec=specs.Image(
+            suite=boot.suite,
+            architecture=target.debian,
+            packages=boot.image,
+            programs={
+                place: specs.Program(name=Path(source).name, text=(layout.root / source).read_text(encoding="utf-8"))
+                for place, source in boot.image_programs.items()
+            },
+            mirror=mirror,
+            go_env=target.go_env,
+            go_flags=manifest.go.flags,
+            zig=target.zig,
+            date=manifest.epoch,
+        ),
+        work=specs.make_image,
+        needs=(names.toolchain("go"), names.toolchain("zig")),
+        after=(names.guest(target.name, "host"),),
+        outputs={"layer.tgz": layout.report(target.name, "guest") / "image" / "layer.tgz"},
     )
 
 
-def _step(project: Project, target: Target, group: str, name: str, scenario: Scenario | None) -> Step:
-    boot = project.manifest.boot
-    assert boot is not None
-    logs = paths.report_folder(project, target, name)
-    needs = [f"package:{target.name}:tgz", f"guest:{target.name}:system"]
-    if isinstance(boot, BootWorker):
-        host = host_target()
-        needs += [f"guest:{target.name}:image", compile_name(host, boot.concourse), compile_name(host, boot.fly)]
+def _common(manifest: Manifest, target: Target, boot: Boot) -> dict[str, Any]:
+    return {
+        "title": manifest.release.title,
+        "root": manifest.release.root,
+        "target": target.name,
+        "machine": target.emulated,
+        "memory": boot.memory,
+        "package": names.package(target.name, "tgz"),
+        "system": names.guest(target.name, "system"),
+    }
 
-    def inputs() -> Inputs:
-        # Of the scenarios only the own one counts; of the rest all does, the memory too.
-        table = {key: str(value) for key, value in msgspec.to_builtins(boot).items() if key != "scenario"}
-        own = {"boot": table, **(table_inputs("scenario", scenario) if scenario else {})}
-        code = sorted(str(path) for path in paths.HERE.rglob("*.py"))
-        return {"recipe": recipe(*code), "machine": str(target.emulated), **own}
 
-    def cleaner(dry_run: bool) -> Iterator[str]:
-        if logs.exists():
-            if not dry_run:
-                files.remove(logs)
-            yield os.path.relpath(logs)
+def _scenarios(
+    manifest: Manifest, layout: Layout, target: Target, boot: BootWorker, group: str, *, extra: bool
+) -> Iterator[Step]:
+    for name, scenario in boot.scenario.items():
+        if scenario.extra == extra:
+            spec = _worker(manifest, target, boot, scenario)
+            yield _boot(layout, target, group, name, spec, (spec.image, spec.web, spec.fly))
 
-    def work(context: Context) -> None:
-        from tasks.boot import session
 
-        # One machine at a time: each takes all processors, and times are to be compared.
-        with project.pool.hold(boot.memory + _BESIDE, "boot", context.note):
-            session.run(project, target, name, scenario, context)
+def _worker(manifest: Manifest, target: Target, boot: BootWorker, scenario: Scenario) -> specs.WorkerBoot:
+    host = host_target()
+    return specs.WorkerBoot(
+        **_common(manifest, target, boot),
+        scenario=scenario,
+        worker=str(manifest.artifact[boot.concourse].path),
+        platform=target.oci.name,
+        date=manifest.epoch,
+        image=names.guest(target.name, "image"),
+        web=names.compile(host.name, boot.concourse),
+        fly=names.compile(host.name, boot.fly),
+    )
 
+
+def _boot(layout: Layout, target: Target, group: str, name: str, spec: specs.Boot, needs: tuple[str, ...]) -> Step:
+    logs = layout.report(target.name, "boot") / name
     return Step(
-        name=f"{group}:{target.name}:{name}",
+        name=names.boot(target.name, group, name),
         stage="boot",
         doc=f"{name} in an emulated {target.name} machine",
-        build=project.build,
-        inputs=inputs,
-        work=work,
-        needs=tuple(needs),
-        after=(f"guest:{target.name}:host",),
-        cleaner=cleaner,
-        outputs=(logs / "report.json", logs / "report.txt"),
+        spec=spec,
+        work=specs.boot,
+        needs=(spec.package, spec.system, *needs),
+        after=(names.guest(target.name, "host"),),
+        # One machine at a time: each takes all processors, and times are to be compared.
+        memory=spec.memory + _BESIDE,
+        turn="boot",
+        outputs={report: logs / report for report in ("report.json", "report.txt")},
+        place=logs,
+        remover=_remove_logs,
+        kept=False,
     )
+
+
+def _remove_logs(step: Step, dry_run: bool) -> Iterator[str]:
+    logs = step.place
+    if logs is not None and logs.exists():
+        if not dry_run:
+            files.remove(logs)
+        yield os.path.relpath(logs)

@@ -1,13 +1,17 @@
-"""What a rule about ELF files is, and the register of all rules. The rules themselves are in ``tasks.checks``."""
+"""What a rule about ELF files is, and the application of rules to a distribution.
+
+The rules are in ``tasks.verify.rules``. All violations of all files are collected before anything is reported.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
-from crosscourse.binaries.elf import ElfFacts
-from toolchains.targets import Target
+from crosscourse.binaries.elf import ElfError, ElfFacts, read_elf
+from toolchains.targets import Expected
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +50,10 @@ class Violation:
     why: str
 
 
+ContentsCheck = Callable[[Contents, Expected], Iterator[tuple[str, Finding]]]
+FileCheck = Callable[[Subject, Expected], Iterator[Finding]]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rule:
     """One rule. ``check`` gives the path and the finding of each violation; ``why``: why the rule exists."""
@@ -53,7 +61,7 @@ class Rule:
     id: str
     title: str
     why: str
-    check: Callable[[Contents, Target], Iterator[tuple[str, Finding]]]
+    check: ContentsCheck
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +71,7 @@ class VerifyReport:
     archive: str
     target: str
     files: tuple[Subject, ...]
-    rules: tuple[str, ...]
+    rules: tuple[Rule, ...]
     violations: tuple[Violation, ...]
 
     @property
@@ -72,33 +80,52 @@ class VerifyReport:
         return dict(sorted(Counter(file.facts.machine for file in self.files).items()))
 
 
-RULES: dict[str, Rule] = {}
-"""All rules by their id, in the order in which they are reported."""
+def each_file(check: FileCheck) -> ContentsCheck:
+    """The check of a distribution that applies ``check`` to each of its files."""
 
-FileCheck = Callable[[Subject, Target], Iterator[Finding]]
-ContentsCheck = Callable[[Contents, Target], Iterator[tuple[str, Finding]]]
+    def check_all(contents: Contents, target: Expected) -> Iterator[tuple[str, Finding]]:
+        for subject in contents.files:
+            for finding in check(subject, target):
+                yield subject.path, finding
 
-
-def rule(id: str, title: str, why: str) -> Callable[[ContentsCheck], ContentsCheck]:
-    """Registers a function as a rule about the distribution as a whole."""
-
-    def register(check: ContentsCheck) -> ContentsCheck:
-        RULES[id] = Rule(id=id, title=title, why=why, check=check)
-        return check
-
-    return register
+    return check_all
 
 
-def file_rule(id: str, title: str, why: str) -> Callable[[FileCheck], FileCheck]:
-    """Registers a function as the rule that is applied to each file."""
+def check_contents(contents: Contents, target: Expected, rules: tuple[Rule, ...]) -> tuple[Violation, ...]:
+    """Every violation of every rule, sorted by file and then in the order of the rules."""
+    violations = [
+        Violation(file=path, rule=each.id, found=finding.found, expected=finding.expected, why=each.why)
+        for each in rules
+        for path, finding in each.check(contents, target)
+    ]
+    # The sort is stable: within a file the rules keep their order.
+    return tuple(sorted(violations, key=lambda violation: violation.file))
 
-    def register(check: FileCheck) -> FileCheck:
-        def check_all(contents: Contents, target: Target) -> Iterator[tuple[str, Finding]]:
-            for subject in contents.files:
-                for finding in check(subject, target):
-                    yield subject.path, finding
 
-        rule(id, title, why)(check_all)
-        return check
+def verify_archive(archive: Path, target: Expected, rules: tuple[Rule, ...]) -> VerifyReport:
+    """Checks every ELF file of a distribution (a tar archive) and of the archives in it against a target, by the rules.
 
-    return register
+    Raises ArchiveError if the archive can't be read to its end; everything else is a violation.
+    """
+    from crosscourse.binaries.archives import elf_files
+
+    files: list[Subject] = []
+    problems: list[tuple[str, str]] = []
+    for found in elf_files(archive):
+        if found.problem:
+            problems.append((found.path, found.problem))
+            continue
+        try:
+            facts = read_elf(found.stream, found.path)
+        except ElfError as exc:
+            problems.append((found.path, exc.found))
+        else:
+            files.append(Subject(path=found.path, mode=found.mode, facts=facts))
+    contents = Contents(files=tuple(files), problems=tuple(problems))
+    return VerifyReport(
+        archive=archive.name,
+        target=target.name,
+        files=contents.files,
+        rules=rules,
+        violations=check_contents(contents, target, rules),
+    )

@@ -2,72 +2,69 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 from collections.abc import Iterator
-from pathlib import Path
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from crosscourse import files
-from crosscourse.engine.reasons import Inputs
-from crosscourse.engine.step import Context, Step
+from crosscourse.engine.spec import Spec
+from crosscourse.engine.step import Step
 from crosscourse.errors import CrosscourseError
-from crosscourse.project import Project
-from tasks.compile.steps import recipe
-from toolchains.targets import get_target
+from crosscourse.layout import Layout
+from tasks import names
+from toolchains.targets import Expected, get_target
 
-# What decides the verdict. Named, not imported: reading archives and ELF files is costly to load, and rarely needed.
-_HERE = Path(__file__).resolve().parent
-_CODE = (
-    *(str(_HERE / name) for name in ("rules.py", "engine.py")),
-    *(
-        str(_HERE.parents[1] / "crosscourse" / "binaries" / name)
-        for name in ("archives.py", "elf.py", "gobuildinfo.py")
-    ),
-)
+if TYPE_CHECKING:
+    from crosscourse.engine.places import Places
+
+OUTPUT = "elf.json"
+REPORTS = "reports"
 
 
 class VerificationError(CrosscourseError):
     """A distribution that breaks a rule; ``found`` is the table of all violations."""
 
 
-def steps(project: Project, target: str) -> Iterator[Step]:
+class Verification(Spec, frozen=True, kw_only=True):
+    """What decides the verdict beside the package (the step that makes it) and the code of the rules."""
+
+    target: Expected
+    package: str
+
+
+def steps(layout: Layout, target: str) -> Iterator[Step]:
     """The checks of one target's distribution."""
-    yield _elf(project, target)
-
-
-def _elf(project: Project, target: str) -> Step:
-
-    machine = get_target(target)
-    output = project.build / target / "verify" / "elf.json"
-    package = project.package_file(target)
-
-    def inputs() -> Inputs:
-        profile = {key: str(value) for key, value in msgspec.to_builtins(machine.elf).items()}
-        return {"rules": recipe(*_CODE), "target": profile | machine.go_env}
-
-    def work(context: Context) -> None:
-        from tasks.verify import report
-        from tasks.verify import rules as checks
-
-        context.note(f"reading {package.name}")
-        result = checks.verify_archive(package, machine)
-        files.write_text(output, json.dumps(report.to_json(result), indent=2) + "\n")
-        if result.violations:
-            context.say(report.to_text(result))
-            width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-            raise VerificationError(package.name, report.to_text(result, width=width))
-        context.tell(report.summary(result))
-
-    return Step(
-        name=f"verify:{target}:elf",
+    spec = Verification(target=get_target(target).expected, package=names.package(target, "tgz"))
+    yield Step(
+        name=names.verify(target, "elf"),
         stage="verify",
-        doc=f"every ELF file of {package.name} is made for {target}",
-        build=project.build,
-        inputs=inputs,
-        work=work,
-        needs=(f"package:{target}:tgz",),
-        outputs=(output,),
+        doc=f"every ELF file of the distribution is made for {target}",
+        spec=spec,
+        work=verify,
+        needs=(spec.package,),
+        memory=200,
+        outputs={OUTPUT: layout.report(target, "verify") / OUTPUT},
+        paths={REPORTS: layout.report(target, "verify")},
     )
+
+
+def verify(spec: Verification, at: Places) -> None:
+    """Check the package, and write the whole report. Raises VerificationError with all violations."""
+    from tasks.verify.engine import verify_archive
+    from tasks.verify.report import text
+    from tasks.verify.report.formats import FORMATS
+    from tasks.verify.rules.table import RULES
+
+    package = at.need(spec.package)
+    at.status(f"reading {package.name}")
+    result = verify_archive(package, spec.target, RULES)
+    report = FORMATS["json"](result)
+    at.output().write_text(report, encoding="utf-8")
+    if result.violations:
+        # To be read in full, though a step that fails has no outputs.
+        files.write_text(at.paths[REPORTS] / OUTPUT, report)
+        at.write_log(text.to_text(result))
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        raise VerificationError(package.name, text.to_text(result, width=width))
+    at.report(text.summary(result))

@@ -171,7 +171,7 @@ def test_plan_says_what_and_why_and_does_nothing(built: Workspace) -> None:
     change_shared_flag(built)
     plan = built.doit("plan", "release=printer").out
     assert "cmd/goprinter/main.go (edited) is new" in plan
-    assert "shared Go flags: ldflags changed" in plan
+    assert "ldflags changed from" in plan
     lines = {line.split()[1]: line[0] for line in plan.splitlines() if line[0] in "!?"}
     assert lines == {**dict.fromkeys(ALL_COMPILED, "!"), "rootfs:armv7:printer-resource": "?", "package:armv7:tgz": "?"}
     assert built.build().done == ALL_COMPILED | AFTER

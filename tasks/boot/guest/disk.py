@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from crosscourse import files
 from crosscourse.archive import Entry, with_parents
-from crosscourse.engine.step import Context
 from crosscourse.run import process
+
+if TYPE_CHECKING:
+    from crosscourse.engine.places import Places
 
 MIB = 1 << 20
 # Where e2fsprogs are on machines that keep them out of a user's PATH.
@@ -43,7 +45,7 @@ def write_folder(folder: Path, entries: Iterable[Entry]) -> None:
         path.chmod(mode | 0o700)
 
 
-def make_ext4(image: Path, *, size: int, label: str, context: Context, folder: Path | None = None) -> None:
+def make_ext4(image: Path, *, size: int, label: str, at: Places, folder: Path | None = None) -> None:
     """An ext4 file system of ``size`` bytes (sparse) that holds what is in ``folder``, all of it root's.
 
     Raises CommandError, DiskFullError.
@@ -55,21 +57,21 @@ def make_ext4(image: Path, *, size: int, label: str, context: Context, folder: P
         words += ["-E", "root_owner=0:0,lazy_itable_init=1"]
         if folder is not None:
             words += ["-d", folder]
-        context.run([*words, partial], env=environment())
+        at.run([*words, partial], env=environment())
         if folder is not None and os.getuid() != 0:
-            _give_to_root(partial, folder, context)
+            _give_to_root(partial, folder, at)
 
 
-def _give_to_root(image: Path, folder: Path, context: Context) -> None:
+def _give_to_root(image: Path, folder: Path, at: Places) -> None:
     """mke2fs copies the builder's user and group; in the guest nobody has that number."""
-    script = context.scratch / f"{image.name}.debugfs"
+    script = at.scratch / f"{image.name}.debugfs"
     with script.open("w", encoding="utf-8") as stream:
         for top, folders, names in os.walk(folder):
             for name in (*folders, *names):
                 inside = (Path(top) / name).relative_to(folder)
                 for key in ("uid", "gid"):
                     stream.write(f'set_inode_field "/{inside}" {key} 0\n')
-    context.run(["debugfs", "-w", "-f", script, image], env=environment())
+    at.run(["debugfs", "-w", "-f", script, image], env=environment())
 
 
 def size_of(folder: Path, *, room: int) -> int:

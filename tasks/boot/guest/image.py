@@ -7,24 +7,22 @@ from __future__ import annotations
 
 import gzip
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from crosscourse import archive, files
+from crosscourse import archive
 from crosscourse.archive import Entry
 from crosscourse.debian import apt, tree
-from crosscourse.engine.step import Context
-from crosscourse.manifest.boot import BootWorker
-from crosscourse.project import Project
 from crosscourse.run import process
-from tasks import toolchain
+from tasks.boot import specs
 from tasks.boot.host.registry import Registry, digest
 from toolchains import go as golang
 from toolchains.c import zig
-from toolchains.targets import Oci, Target
-from toolchains.tools import program
+from toolchains.targets import Oci
+
+if TYPE_CHECKING:
+    from crosscourse.engine.places import Places
 
 # Worse ones first: a resource that takes the first entry of its architecture takes a wrong one.
 PLATFORMS = (
@@ -63,37 +61,36 @@ class Image:
     manifests: dict[str, str]
 
 
-def make_layer(project: Project, target: Target, boot: BootWorker, output: Path, context: Context) -> None:
+def make_layer(spec: specs.Image, at: Places) -> None:
     """Make the layer that all entries of the index share. Raises DebianError, CommandError."""
-    wanted = apt.Wanted(suite=boot.suite, architecture=target.debian, packages=tuple(boot.image), without=_WITHOUT)
-    found = tree.merge(apt.fetch(wanted, cache=project.cache, mirror=project.settings.debian, context=context))
-    for place, source in boot.image_programs.items():
-        context.note(f"compiling {source}")
-        built = context.scratch / Path(place).name
-        _compile(project, target, project.root / source, built, context)
+    wanted = apt.Wanted(
+        suite=spec.suite, architecture=spec.architecture, packages=tuple(spec.packages), without=_WITHOUT
+    )
+    found = tree.merge(apt.fetch(wanted, cache=at.caches, mirror=spec.mirror, at=at))
+    for place, program in spec.programs.items():
+        at.status(f"compiling {program.name}")
+        built = at.scratch / Path(place).name
+        _compile(spec, program, built, at)
         found[place] = Entry(name=place, source=built, mode=0o755)
     for name, mode in _FOLDERS.items():
         found[name] = Entry(name=name, mode=mode)
-    with files.replacing(output) as partial:
-        archive.write_tgz(partial, found.values(), epoch=project.manifest.epoch)
+    archive.write_tgz(at.output(), found.values(), epoch=spec.date)
 
 
-def _compile(project: Project, target: Target, source: Path, output: Path, context: Context) -> None:
+def _compile(spec: specs.Image, program: specs.Program, output: Path, at: Places) -> None:
     """A program of one file, linked statically, in C or Go; a script as it is."""
+    source = at.scratch / program.name
+    source.write_text(program.text, encoding="utf-8")
     if source.suffix == ".sh":
-        shutil.copyfile(source, output)
+        source.replace(output)
     elif source.suffix == ".c":
-        compiler = zig.compiler(program(toolchain.find(project, "zig"), toolchain.cache(project)), target)
-        env = process.base_environment(**zig.environment(project.cache))
-        context.run([*compiler, "-static", source, "-o", output], env=env)
+        compiler = zig.compiler(at.need("toolchain:zig", "program"), target=spec.zig.target, cpu=spec.zig.cpu)
+        env = process.base_environment(**zig.environment(at.caches))
+        at.run([*compiler, "-static", source.name, "-o", output], env=env, cwd=at.scratch)
     else:
-        env = golang.environment(toolchain.goroot(project), cache=project.cache, home=context.scratch, target=target)
-        context.run(["go", "build", *project.manifest.go.flags, "-o", output, source], env=env)
-
-
-def name_of(platform: Oci) -> str:
-    """A platform in one word: ``arm/v7``."""
-    return "/".join(filter(None, (platform.architecture, platform.variant)))
+        goroot = at.need("toolchain:go", "program").parent.parent
+        env = golang.environment(goroot, cache=at.caches, home=at.scratch, target=spec.go_env)
+        at.run(["go", "build", *spec.go_flags, "-o", output, source], env=env)
 
 
 def push(registry: Registry, repository: str, layer: Path, epoch: int, scratch: Path) -> Image:
@@ -105,12 +102,12 @@ def push(registry: Registry, repository: str, layer: Path, epoch: int, scratch: 
     entries = []
     for platform in PLATFORMS:
         mark = scratch / "mark.tgz"
-        archive.write_tgz(mark, [Entry(name=MARK, source=f"{name_of(platform)}\n".encode())], epoch=epoch)
+        archive.write_tgz(mark, [Entry(name=MARK, source=f"{platform.name}\n".encode())], epoch=epoch)
         marked = _push_layer(registry, repository, mark.read_bytes())
         manifest = _manifest(registry, repository, platform, [shared, marked])
         entries.append({"mediaType": MANIFEST, **manifest, "platform": _platform(platform)})
     index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}
-    names = map(name_of, PLATFORMS)
+    names = [platform.name for platform in PLATFORMS]
     return Image(
         repository=repository,
         digest=registry.put_manifest(repository, "latest", INDEX, _json(index)),

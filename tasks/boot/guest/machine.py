@@ -18,7 +18,6 @@ from pathlib import Path
 from crosscourse.errors import CrosscourseError
 from crosscourse.run import process
 from crosscourse.run.service import Service, serving
-from tasks.boot.paths import System
 from toolchains.targets import Machine
 
 # More processors than the host has would slow each other down.
@@ -30,6 +29,14 @@ _POLL = 1.0
 
 class GuestError(CrosscourseError):
     """A guest that does not start, or no longer answers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class System:
+    """What the machine boots."""
+
+    kernel: Path
+    initramfs: Path
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from crosscourse import files
 from crosscourse.archive import Entry
 from crosscourse.debian import apt, tree
-from crosscourse.engine.step import Context
 from crosscourse.errors import CrosscourseError
-from crosscourse.manifest.boot import AnyBoot
-from crosscourse.project import Project
-from tasks.boot import paths
-from tasks.boot.guest import disk
-from tasks.boot.guest import kernel_modules as modules
-from tasks.boot.paths import FILES
-from toolchains.targets import Target
+from tasks.boot import specs
+from tasks.boot.guest import disk, kernel_modules
+
+if TYPE_CHECKING:
+    from crosscourse.engine.places import Places
+
+FILES = Path(__file__).resolve().parent.parent / "files"
+# What goes into the guest beside packages: part of this code.
+CODE_FILES = ("../files/initramfs-init", "../files/guest-init")
 
 # In every guest: what the first processes are written in, and drivers for the disks and ports of any machine.
 PACKAGES = ("busybox-static",)
@@ -48,33 +49,28 @@ class KernelError(CrosscourseError):
     """A kernel package that is not as expected."""
 
 
-def make(project: Project, target: Target, boot: AnyBoot, context: Context) -> None:
+def make(spec: specs.System, at: Places) -> None:
     """Make the guest's system. Raises DebianError, KernelError, ModuleError, CommandError."""
-    parts = paths.system(project, target)
-    kernel = _kernel(_packages(project, target, boot, context, (target.emulated.kernel,), _WITHOUT_KERNEL))
-    wanted = (*PACKAGES, *boot.packages)
-    found = tree.merge(_packages(project, target, boot, context, wanted, _WITHOUT))
-    context.note("making the guest's disk")
-    first = [*target.emulated.modules, *_FIRST_MODULES]
-    order = modules.load_order(first, kernel.modules, kernel.builtin)
-    disk.write_cpio(parts.initramfs, _initramfs(found, kernel, order))
+    kernel = _kernel(_packages(spec, at, (spec.kernel,), _WITHOUT_KERNEL))
+    found = tree.merge(_packages(spec, at, (*PACKAGES, *spec.packages), _WITHOUT))
+    at.status("making the guest's disk")
+    first = [*spec.drivers, *_FIRST_MODULES]
+    order = kernel_modules.load_order(first, kernel.modules, kernel.builtin)
+    disk.write_cpio(at.output("initramfs.cpio"), _initramfs(found, kernel, order))
     loaded = set(order)
-    order = modules.load_order([*first, *_MODULES, *boot.modules], kernel.modules, kernel.builtin)
+    order = kernel_modules.load_order([*first, *_MODULES, *spec.modules], kernel.modules, kernel.builtin)
     order = [name for name in order if name not in loaded]
-    folder = context.scratch / "root"
+    folder = at.scratch / "root"
     folder.mkdir()
     disk.write_folder(folder, _root(found, kernel, order))
     size = disk.size_of(folder, room=_ROOM)
-    disk.make_ext4(parts.root, size=size, label="root", context=context, folder=folder)
-    with files.replacing(parts.kernel) as partial:
-        partial.write_bytes(kernel.image)
+    disk.make_ext4(at.output("root.ext4"), size=size, label="root", at=at, folder=folder)
+    at.output("vmlinuz").write_bytes(kernel.image)
 
 
-def _packages(
-    project: Project, target: Target, boot: AnyBoot, context: Context, names: tuple[str, ...], without: tuple[str, ...]
-) -> list[Path]:
-    wanted = apt.Wanted(suite=boot.suite, architecture=target.debian, packages=names, without=without)
-    return apt.fetch(wanted, cache=project.cache, mirror=project.settings.debian, context=context)
+def _packages(spec: specs.System, at: Places, names: tuple[str, ...], without: tuple[str, ...]) -> list[Path]:
+    wanted = apt.Wanted(suite=spec.suite, architecture=spec.architecture, packages=names, without=without)
+    return apt.fetch(wanted, cache=at.caches, mirror=spec.mirror, at=at)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,8 +91,11 @@ def _kernel(packages: list[Path]) -> _Kernel:
     builtin = [_bytes(entry) for name, entry in found.items() if name.endswith("/modules.builtin")]
     return _Kernel(
         image=image,
-        modules={modules.name_of(name): modules.unpacked(name, _bytes(entry)) for name, entry in contents.items()},
-        builtin=[modules.name_of(line) for text in builtin for line in text.decode().split()],
+        modules={
+            kernel_modules.name_of(name): kernel_modules.unpacked(name, _bytes(entry))
+            for name, entry in contents.items()
+        },
+        builtin=[kernel_modules.name_of(line) for text in builtin for line in text.decode().split()],
     )
 
 

@@ -12,12 +12,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from crosscourse import files
-from crosscourse.engine.step import Context
 from crosscourse.errors import CrosscourseError
-from crosscourse.project import Project
 from crosscourse.run.service import end_left_over, started_at
+
+if TYPE_CHECKING:
+    from crosscourse.engine.places import Places
 
 
 class PlaceError(CrosscourseError):
@@ -25,7 +27,7 @@ class PlaceError(CrosscourseError):
 
 
 @contextmanager
-def run_folder(project: Project, context: Context) -> Iterator[Path]:
+def run_folder(at: Places) -> Iterator[Path]:
     """An empty folder for the time of the block. Raises PlaceError."""
     top = Path(tempfile.gettempdir()) / f"crosscourse-{os.getuid()}"
     with contextlib.suppress(FileExistsError):  # a file or a link of that name is refused below
@@ -33,11 +35,11 @@ def run_folder(project: Project, context: Context) -> Iterator[Path]:
     state = top.lstat()
     if not stat.S_ISDIR(state.st_mode) or state.st_uid != os.getuid() or state.st_mode & 0o022:
         raise PlaceError(str(top), "is not a folder of this user alone", "Remove it, or set TMPDIR to another folder.")
-    folder = top / files.digest_text(f"{project.root} {project.release} {context.task}")[:10]
+    folder = top / files.digest_text(str(at.place.resolve()))[:10]
     for left in _left_over(top, folder):
         ended = end_left_over(left)
         if ended:
-            context.tell(f"ended what a killed boot had left running: {', '.join(map(str, ended))}")
+            at.report(f"ended what a killed boot had left running: {', '.join(map(str, ended))}")
         _remove(left)
     files.write_text(_owner(folder), f"{os.getpid()} {started_at(os.getpid())}\n")
     _make(folder)

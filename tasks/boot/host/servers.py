@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from crosscourse import files
-from crosscourse.engine.step import Context
 from crosscourse.run import process
 from crosscourse.run.service import serving
 from tasks.boot.host import ports, prerequisites
 from tasks.boot.host.ports import free_port
+
+if TYPE_CHECKING:
+    from crosscourse.engine.places import Places
 
 USER = "crosscourse"
 # PostgreSQL refuses to be root; where this is root's, it runs as nobody.
@@ -46,18 +49,18 @@ class Web:
         return f"http://127.0.0.1:{self.port}"
 
 
-def make_keys(program: Path, folder: Path, context: Context) -> Keys:
+def make_keys(program: Path, folder: Path, at: Places) -> Keys:
     """New keys, made by the release's own ``generate-key``."""
     place = folder / "keys"
     place.mkdir(mode=0o700)
     keys = Keys(session=place / "session", host=place / "host", worker=place / "worker")
     for kind, path in (("rsa", keys.session), ("ssh", keys.host), ("ssh", keys.worker)):
-        context.run([program, "generate-key", "-t", kind, "-f", path], env=process.base_environment())
+        at.run([program, "generate-key", "-t", kind, "-f", path], env=process.base_environment())
     return keys
 
 
 @contextmanager
-def database(folder: Path, logs: Path, context: Context) -> Iterator[Path]:
+def database(folder: Path, logs: Path, at: Places) -> Iterator[Path]:
     """PostgreSQL with an empty database, reached by a socket in the folder that is given back. It has no TCP port."""
     user = _NOBODY if os.getuid() == 0 else None
     home = folder / "postgres"
@@ -84,17 +87,17 @@ def database(folder: Path, logs: Path, context: Context) -> Iterator[Path]:
     with serving(command, log=log, env=env, folder=folder, user=user) as service:
         service.wait_until((home / ".s.PGSQL.5432").exists, "opened no socket", seconds=_START)
         yield home
-    context.say("the database was ended")
+    at.write_log("the database was ended")
 
 
 @contextmanager
-def web(program: Path, socket: Path, folder: Path, logs: Path, context: Context) -> Iterator[Web]:
+def web(program: Path, socket: Path, folder: Path, logs: Path, at: Places) -> Iterator[Web]:
     """The web node, ready to serve. ``program``: the release's, for this host. Raises NotReadyError, CommandError."""
     node = Web(
         port=free_port(),
         gate=free_port(),
         password=files.digest_text(os.urandom(16).hex())[:20],
-        keys=make_keys(program, folder, context),
+        keys=make_keys(program, folder, at),
     )
     settings = {
         "BIND_IP": "127.0.0.1",

@@ -6,13 +6,15 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from crosscourse.engine.step import Context
 from crosscourse.run import process
 from crosscourse.view import progress
 from tasks.boot.host.servers import USER, Web
 from tasks.boot.rows.rows import RowError, expect
+
+if TYPE_CHECKING:
+    from crosscourse.engine.places import Places
 
 TARGET = "boot"
 PIPELINE = "boot"
@@ -49,13 +51,13 @@ class Fly:
 
     program: Path
     home: Path
-    context: Context
+    at: Places
 
     def call(self, *words: str | Path, seconds: int = 60) -> str:
         """What fly printed. Raises FlyError if it fails or takes longer than ``seconds``."""
         command = ["timeout", "-k", "5", str(seconds), self.program, "-t", TARGET, *words]
         try:
-            return self.context.run(command, env=process.base_environment(HOME=str(self.home)))
+            return self.at.run(command, env=process.base_environment(HOME=str(self.home)))
         except process.CommandError as error:
             raise FlyError(f"fly {words[0]}", error.found, error.tail) from None
 

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
-from crosscourse.manifest.boot import BootProgram, BootPrograms
-from crosscourse.manifest.model import Manifest
+from crosscourse.manifest.boot import BootProgram
 from tasks.boot.guest.machine import Guest
 from tasks.boot.rows.rows import Check, Seen, expect
+
+if TYPE_CHECKING:
+    from tasks.boot.specs import ProgramsBoot
 
 # Where the guest mounts the distribution.
 TOP = "/usr/local"
 
 
-def checks(boot: BootPrograms, guest: Callable[[], Guest], manifest: Manifest) -> Iterator[Check]:
+def checks(spec: ProgramsBoot, guest: Callable[[], Guest]) -> Iterator[Check]:
     """A check for each program."""
-    for name, program in boot.program.items():
+    for name, program in spec.programs.items():
         artifact, *words = program.command
-        place = f"{TOP}/{manifest.release.root}/{manifest.artifact[artifact].path}"
+        place = f"{TOP}/{spec.root}/{spec.paths[artifact]}"
         yield _check(name, program, guest, [place, *words])
 
 

@@ -8,15 +8,13 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from crosscourse.manifest.boot import BootWorker
-from tasks.boot import paths
 from tasks.boot.guest import image
 from tasks.boot.host import registry, servers
 from tasks.boot.rows import pipeline
 from tasks.boot.rows.fly import PIPELINE, Build, Ended, Fly, FlyError, lines_with
 from tasks.boot.rows.rows import Check, RowError, Seen, expect
 from tasks.boot.session import Session, start
-from toolchains.targets import host_target
+from tasks.boot.specs import WorkerBoot
 
 NAME = "guest"
 # Seconds that the worker may take to end.
@@ -30,24 +28,24 @@ class Course:
     """What the rows of this boot share; each part is there once its row has passed."""
 
     session: Session
-    boot: BootWorker
+    spec: WorkerBoot
     store: registry.Registry | None = None
     node: servers.Web | None = None
-    flying: Fly | None = None
-    begun: dict[str, deque[Build]] = field(default_factory=dict)
-    tried: dict[str, list[str]] = field(default_factory=dict)
+    logged_in: Fly | None = None
+    triggered: dict[str, deque[Build]] = field(default_factory=dict)
+    said: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def fly(self) -> Fly:
         """fly, logged in; RowError before the servers run."""
-        if self.flying is None:
+        if self.logged_in is None:
             raise RowError("the web node", "is not running")
-        return self.flying
+        return self.logged_in
 
 
-def checks(session: Session, boot: BootWorker) -> Iterator[Check]:
+def checks(session: Session, spec: WorkerBoot) -> Iterator[Check]:
     """The rows, in the order in which they are tried."""
-    course = Course(session=session, boot=boot)
+    course = Course(session=session, spec=spec)
 
     def row(name: str, title: str, act: Callable[[Course], Seen], *needs: str) -> Check:
         return Check(name=name, title=title, act=lambda: act(course), needs=needs)
@@ -73,21 +71,16 @@ def checks(session: Session, boot: BootWorker) -> Iterator[Check]:
 
 
 def _servers(course: Course) -> Seen:
-    session, stack = course.session, course.session.stack
-    project, context = session.project, session.context
-    host = host_target()
-    program = project.artifact_file(host.name, course.boot.concourse)
-    context.note("starting the servers")
+    session, spec, at, stack = course.session, course.spec, course.session.at, course.session.stack
+    at.status("starting the servers")
     course.store = stack.enter_context(registry.running(session.folder, session.logs))
-    socket = stack.enter_context(servers.database(session.folder, session.logs, context))
-    course.node = stack.enter_context(servers.web(program, socket, session.folder, session.logs, context))
-    fly = Fly(program=project.artifact_file(host.name, course.boot.fly), home=session.folder, context=context)
+    socket = stack.enter_context(servers.database(session.folder, session.logs, at))
+    course.node = stack.enter_context(servers.web(at.need(spec.web), socket, session.folder, session.logs, at))
+    fly = Fly(program=at.need(spec.fly), home=session.folder, at=at)
     fly.login(course.node)
-    course.flying = fly
-    layer = paths.image_folder(project, session.target) / "layer.tgz"
-    epoch = project.manifest.epoch
-    image.push(course.store, pipeline.REPOSITORY, layer, epoch, context.scratch)
-    fly.set_pipeline(pipeline.pipeline(course.store.port), context.scratch)
+    course.logged_in = fly
+    image.push(course.store, pipeline.REPOSITORY, at.need(spec.image), spec.date, at.scratch)
+    fly.set_pipeline(pipeline.pipeline(course.store.port), at.scratch)
     return Seen()
 
 
@@ -105,21 +98,20 @@ def worker_script(course: Course) -> str:
     """The shell script that starts the worker in the guest."""
     session, node = course.session, course.node
     assert node is not None
-    assert session.scenario is not None
     variables = {
         "CONCOURSE_NAME": NAME,
         "CONCOURSE_WORK_DIR": "/work",
         "CONCOURSE_TSA_HOST": f"{pipeline.HOST}:{node.gate}",
         "CONCOURSE_TSA_PUBLIC_KEY": "/run/tsa.pub",
         "CONCOURSE_TSA_WORKER_PRIVATE_KEY": "/run/worker",
-        "CONCOURSE_RUNTIME": session.scenario.runtime,
-        "CONCOURSE_BAGGAGECLAIM_DRIVER": session.scenario.volumes,
-        **session.scenario.env,
+        "CONCOURSE_RUNTIME": course.spec.scenario.runtime,
+        "CONCOURSE_BAGGAGECLAIM_DRIVER": course.spec.scenario.volumes,
+        **course.spec.scenario.env,
     }
     exports = "".join(
         f"export {name}={shlex.quote(value.replace('{root}', session.top))}\n" for name, value in variables.items()
     )
-    program = f"{session.top}/{session.project.manifest.artifact[course.boot.concourse].path}"
+    program = f"{session.top}/{course.spec.worker}"
     return f"{exports}setsid {program} worker >>/run/worker.log 2>&1 </dev/null &\necho $! >/run/worker.pid\n"
 
 
@@ -149,12 +141,12 @@ def _get(course: Course) -> Seen:
     """Fetch the image; then begin all the jobs that use it, which share the guest's processors."""
     ended = course.fly.await_build(course.fly.trigger("get"))
     for job in _TOGETHER:
-        course.begun.setdefault(job, deque()).append(course.fly.trigger(job))
+        course.triggered.setdefault(job, deque()).append(course.fly.trigger(job))
     return Seen(seconds=ended.seconds)
 
 
 def _await(course: Course, job: str) -> Ended:
-    return course.fly.await_build(course.begun[job].popleft())
+    return course.fly.await_build(course.triggered[job].popleft())
 
 
 def _job(job: str) -> Callable[[Course], Seen]:
@@ -163,13 +155,13 @@ def _job(job: str) -> Callable[[Course], Seen]:
 
 def _programs(course: Course) -> Seen:
     ended = _await(course, "programs")
-    course.tried = {line.split()[1]: line.split(maxsplit=5)[2:] for line in lines_with(ended.said, "TRIED")}
+    course.said = {line.split()[1]: line.split(maxsplit=5)[2:] for line in lines_with(ended.said, "TRIED")}
     return Seen(seconds=ended.seconds)
 
 
 def _tried(name: str) -> Callable[[Course], Seen]:
     def act(course: Course) -> Seen:
-        found = course.tried.get(name)
+        found = course.said.get(name)
         if found is None:
             raise RowError(name, "did not run")
         status, began, ended = found[:3]
@@ -186,7 +178,7 @@ def _wanted(course: Course, name: str) -> str:
     """What a program must have said, where that is not the same everywhere."""
     if name == "dns":
         return pipeline.HOST
-    return image.name_of(course.session.target.oci) if name == "platform" else ""
+    return course.spec.platform if name == "platform" else ""
 
 
 def _flow(text: str) -> Callable[[Course], Seen]:
@@ -199,7 +191,7 @@ def _flow(text: str) -> Callable[[Course], Seen]:
 
 
 def _fails(course: Course) -> Seen:
-    return Seen(seconds=course.fly.await_failure(course.begun["fails"].popleft(), 3).seconds)
+    return Seen(seconds=course.fly.await_failure(course.triggered["fails"].popleft(), 3).seconds)
 
 
 def _hijack(course: Course) -> Seen:
@@ -215,7 +207,7 @@ def _put(course: Course) -> Seen:
     manifest = course.store.get(pipeline.COPY, "latest", image.MANIFEST, image.DOCKER_MANIFEST)
     config = course.store.get(pipeline.COPY, manifest["config"]["digest"])
     found = "/".join(filter(None, (config["architecture"], config.get("variant"))))
-    wanted = image.name_of(course.session.target.oci)
+    wanted = course.spec.platform
     expect(found == wanted, "the image that was put", f"is for {found}, not {wanted}")
     return Seen(remark=found, seconds=ended.seconds)
 

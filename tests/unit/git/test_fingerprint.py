@@ -1,13 +1,16 @@
 """What a folder contains, as git or its files say."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
+from crosscourse.engine.reads import Reads
 from crosscourse.errors import CrosscourseError
-from crosscourse.git.fingerprint import Fingerprints, fingerprint, parse_status
+from crosscourse.git.fingerprint import Fingerprints, content, fingerprint, listing, parse_status, refresh
 
 
 def git(folder: Path, *words: str) -> str:
@@ -113,3 +116,230 @@ def test_broken_repository_is_a_clear_error(repository: Path) -> None:
     (repository / ".git" / "HEAD").unlink()
     with pytest.raises(CrosscourseError, match="git can't tell its state"):
         fingerprint(repository)
+
+
+# --- Identities, listings, contents ---------------------------------------------------------------------------------
+
+
+def commit(repository: Path) -> None:
+    git(repository, "add", "-A")
+    git(repository, "commit", "-qm", "next")
+
+
+def disk(folder: Path) -> dict[str, str]:
+    """What git itself says of the files on disk, by adding them to an index of its own."""
+    index = {"GIT_INDEX_FILE": str(folder / ".git" / "index-of-test"), **os.environ}
+    for words in (["add", "-A", "-f"], ["ls-files", "-s", "-z"]):
+        said = subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True, text=True, env=index).stdout
+    (folder / ".git" / "index-of-test").unlink(missing_ok=True)
+    rows = [row.split("\t", 1) for row in said.split("\0") if row]
+    return {path: " ".join(facts.split(" ")[:2]) for facts, path in rows}
+
+
+def edit_in_every_way(folder: Path) -> None:
+    (folder / "a.txt").write_text("edited")
+    (folder / "b.txt").unlink()
+    (folder / "run").write_text("#!/bin/sh\n")
+    (folder / "run").chmod(0o755)
+    (folder / "link").symlink_to("a.txt")
+    (folder / "linked-folder").symlink_to("deep/er")
+    (folder / "deep" / "er").mkdir(parents=True)
+    (folder / "deep" / "er" / "umlaut ä\n").write_bytes(b"\0\xff")
+    (folder / ".gitignore").write_text("*.gen\n")
+    (folder / "x.gen").write_text("ignored")
+    (folder / "empty").write_text("")
+
+
+def test_identities_are_git_s_own_edited_or_committed(repository: Path) -> None:
+    edit_in_every_way(repository)
+    edited = listing(repository, fingerprint(repository))
+    assert edited == disk(repository)
+    git(repository, "add", "-A", "-f")
+    git(repository, "commit", "-qm", "all of it")
+    committed = fingerprint(repository)
+    assert list(committed) == ["commit"]
+    assert listing(repository, committed) == edited
+
+
+def test_a_folder_without_git_has_the_same_listing_as_the_repository(repository: Path, tmp_path: Path) -> None:
+    edit_in_every_way(repository)
+    copy = tmp_path.parent / f"{tmp_path.name}-copy"
+    shutil.copytree(repository, copy, symlinks=True, ignore=shutil.ignore_patterns(".git"))
+    assert listing(copy, fingerprint(copy)) == listing(repository, fingerprint(repository))
+    (copy / "commit").write_text("a file of this name")
+    assert listing(copy, fingerprint(copy))["commit"].startswith("100644 ")
+
+
+def test_what_replaces_what(repository: Path) -> None:
+    for name in ("one/f", "two/f", "three"):
+        (repository / name).parent.mkdir(exist_ok=True)
+        (repository / name).write_text(name)
+    commit(repository)
+    shutil.rmtree(repository / "one")
+    (repository / "one").write_text("a file where a folder was")
+    shutil.rmtree(repository / "two")
+    (repository / "other").mkdir()
+    (repository / "other" / "f").write_text("behind a link")
+    (repository / "two").symlink_to("other")
+    (repository / "three").unlink()
+    (repository / "three").mkdir()
+    (repository / "three" / "f").write_text("a folder where a file was")
+    assert listing(repository, fingerprint(repository)) == disk(repository)
+
+
+def test_staged_changes_are_told_by_the_work_tree(repository: Path) -> None:
+    git(repository, "rm", "-q", "--cached", "b.txt")  # gone from the index, still there
+    (repository / "new").write_text("1")
+    git(repository, "add", "new")
+    (repository / "new").write_text("2")
+    assert listing(repository, fingerprint(repository)) == disk(repository)
+
+
+def test_a_conflict_is_told_by_the_work_tree(repository: Path) -> None:
+    git(repository, "checkout", "-qb", "other")
+    (repository / "a.txt").write_text("theirs")
+    commit(repository)
+    git(repository, "checkout", "-q", "-")
+    (repository / "a.txt").write_text("ours")
+    commit(repository)
+    with pytest.raises(subprocess.CalledProcessError):
+        git(repository, "merge", "-q", "other")
+    assert listing(repository, fingerprint(repository)) == disk(repository)
+
+
+def test_a_repository_inside_is_known_only_as_a_whole(repository: Path) -> None:
+    inner = repository / "inner"
+    inner.mkdir()
+    git(inner, "init", "-q")
+    (inner / "f.go").write_text("1")
+    before = fingerprint(repository)
+    assert listing(repository, before)["inner/"].startswith("folder ")
+    (inner / "f.go").write_text("22")
+    after = fingerprint(repository)
+    reads = Reads.of(folders=["inner"])
+    assert content(repository, before, reads) != content(repository, after, reads)
+
+
+def test_a_submodule_s_files_count_though_git_hides_them(repository: Path, tmp_path: Path) -> None:
+    module = tmp_path.parent / f"{tmp_path.name}-module"
+    module.mkdir()
+    git(module, "init", "-q")
+    (module / ".gitignore").write_text("*.gen\n")
+    commit(module)
+    git(repository, "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(module), "sub")
+    commit(repository)
+    seen = [fingerprint(repository)]
+    (repository / "sub" / "x.gen").write_text("1")
+    seen.append(fingerprint(repository))
+    assert [name for name in listing(repository, seen[1]) if name.startswith("sub")] == ["sub/"]
+    git(repository, "submodule", "--quiet", "deinit", "-f", "sub")  # an empty folder is left
+    assert fingerprint(repository).keys() == {"commit"}
+    assert listing(repository, fingerprint(repository))["sub/"].startswith("160000 ")
+    (repository / "sub" / "put.go").write_text("by hand")
+    seen.append(fingerprint(repository))
+    contents = [content(repository, one, Reads.of(files=["sub/put.go"])) for one in seen]
+    assert len({str(one) for one in contents}) == 3
+
+
+def test_what_a_sparse_checkout_leaves_out_counts(repository: Path) -> None:
+    (repository / "docs").mkdir()
+    (repository / "docs" / "d").write_text("d")
+    commit(repository)
+    reads = Reads.of(files=["a.txt"])
+    whole = fingerprint(repository)
+    git(repository, "sparse-checkout", "set", "--no-cone", "/*", "!/docs")
+    sparse = fingerprint(repository)
+    git(repository, "sparse-checkout", "set", "--no-cone", "/*", "!/docs", "!/b.txt")
+    other = fingerprint(repository)
+    assert whole["commit"] == sparse["commit"] == other["commit"]
+    assert len({str(content(repository, one, reads)) for one in (whole, sparse, other)}) == 3
+    git(repository, "sparse-checkout", "disable")
+    assert fingerprint(repository) == whole
+
+
+def test_a_linked_work_tree_has_its_own_sparse_patterns(repository: Path, tmp_path: Path) -> None:
+    linked = tmp_path.parent / f"{tmp_path.name}-linked"
+    git(repository, "worktree", "add", "-q", str(linked))
+    whole = fingerprint(linked)
+    assert whole == fingerprint(repository)
+    git(linked, "sparse-checkout", "set", "--no-cone", "/*", "!/b.txt")
+    assert fingerprint(linked) != whole == fingerprint(repository)
+    git(linked, "sparse-checkout", "disable")
+    assert fingerprint(linked) == whole
+    # By hand, for all work trees of the repository at once.
+    git(linked, "config", "--worktree", "--unset", "core.sparseCheckout")
+    git(repository, "config", "core.sparseCheckout", "true")
+    assert fingerprint(linked) != whole == fingerprint(repository)
+
+
+def test_a_repository_without_a_commit(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    (tmp_path / "f").write_text("f")
+    assert listing(tmp_path, fingerprint(tmp_path)) == disk(tmp_path)
+
+
+def test_a_repository_with_longer_ids(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q", "--object-format=sha256")
+    (tmp_path / "f").write_text("f")
+    commit(tmp_path)
+    (tmp_path / "g").write_text("g")
+    assert listing(tmp_path, fingerprint(tmp_path)) == disk(tmp_path)
+
+
+def test_what_can_not_be_read_does_not_hang(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert fingerprint(tmp_path)["pipe"].startswith("special ")
+
+
+def test_the_content_of_a_fingerprint_taken_before_the_work(repository: Path) -> None:
+    prints = Fingerprints()
+    reads = Reads.of(files=["a.txt"], folders=["sub"])
+    before = prints.get(repository)
+    old = prints.content(repository, before, reads)
+    (repository / "b.txt").write_text("not read")
+    commit(repository)
+    prints.forget(repository)
+    assert prints.get(repository) != before
+    assert prints.content(repository, prints.get(repository), reads) == old
+    (repository / "a.txt").write_text("read")
+    prints.forget(repository)
+    edited = prints.content(repository, prints.get(repository), reads)
+    assert edited != old
+    commit(repository)
+    prints.forget(repository)
+    assert prints.content(repository, prints.get(repository), reads) == edited
+    assert prints.content(repository, before, reads) == old
+
+
+def test_it_does_not_stand_in_the_way_of_a_person_s_git(repository: Path) -> None:
+    for number in range(2000):
+        (repository / f"f{number}").write_text(str(number))
+    commit(repository)
+    stop = Event()
+
+    def read() -> None:
+        number = 0
+        while not stop.is_set():
+            number = (number + 1) % 2000
+            os.utime(repository / f"f{number}")  # so that git would like to note its new time
+            fingerprint(repository)
+
+    readers = [Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    try:
+        for number in range(20):
+            (repository / "a.txt").write_text(str(number))
+            git(repository, "add", "a.txt")
+    finally:
+        stop.set()
+        for reader in readers:
+            reader.join()
+
+
+def test_refresh_notes_times(repository: Path) -> None:
+    os.utime(repository / "a.txt", (1, 1))
+    fingerprint(repository)
+    assert git(repository, "diff-files", "--name-only") == "a.txt\n"  # what the index knows, nothing read
+    refresh(repository)
+    assert git(repository, "diff-files", "--name-only") == ""

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from crosscourse.errors import ManifestError
-from crosscourse.manifest.boot import Boot, BootPrograms, BootWorker, Scenario
-from crosscourse.manifest.model import load_manifest
+from crosscourse.manifest.boot import BootPrograms, BootWorker, Scenario
+from crosscourse.manifest.load import load_manifest
+from crosscourse.manifest.model import Boot
+from tasks.kinds import TABLES
 from tests.unit.manifest.test_model import GOOD
 
 PROGRAMS = """
@@ -45,7 +47,7 @@ def boot(tmp_path: Path, text: str) -> Boot | None:
     (tmp_path / "tasks" / "x.c").touch()
     path = tmp_path / "x.toml"
     path.write_text(GOOD + text)
-    return load_manifest(path, patches=tmp_path / "vendor-patches").boot
+    return load_manifest(path, patches=tmp_path / "vendor-patches", tables=TABLES).boot
 
 
 def problems(tmp_path: Path, text: str) -> list[str]:

@@ -16,8 +16,9 @@ import pytest
 from crosscourse.errors import CrosscourseError, UnknownNameError
 from crosscourse.run import process
 from crosscourse.run.process import CommandError, DiskFullError
-from toolchains import tools
-from toolchains.tools import Tool, get_tool, host_arch, install_tool, is_installed, load_tools, program, tool_path
+from toolchains.tools import installing, pins
+from toolchains.tools.installing import install_tool
+from toolchains.tools.pins import Tool, get_tool, host_arch, is_installed, load_tools, program, tool_path
 
 ROOT = Path(__file__).parents[3]
 
@@ -35,7 +36,7 @@ class Runner:
         process.run(argv, log=self.log, env=process.base_environment() | (env or {}) | self.env, cwd=cwd)
 
 
-def failing(error: Exception) -> tools.Run:
+def failing(error: Exception) -> installing.Run:
     def run(argv: list[str], *, env: dict[str, str] | None = None, cwd: Path | None = None) -> None:  # noqa: ARG001
         raise error
 
@@ -87,13 +88,13 @@ def test_host_architecture(monkeypatch: pytest.MonkeyPatch, machine: str, arch: 
     if arch:
         assert host_arch() == arch
     else:
-        with pytest.raises(tools.UnsupportedHostError, match=machine or "unknown kind"):
+        with pytest.raises(pins.UnsupportedHostError, match=machine or "unknown kind"):
             host_arch()
 
 
 def test_a_32_bit_python_on_a_64_bit_kernel_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "maxsize", 2**31 - 1)
-    with pytest.raises(tools.UnsupportedHostError, match="32-bit programs"):
+    with pytest.raises(pins.UnsupportedHostError, match="32-bit programs"):
         host_arch()
 
 
@@ -145,13 +146,13 @@ def test_a_killed_install_counts_for_nothing(tmp_path: Path, gperf: Tool, runner
     cache = tmp_path / "cache"
     script = """
         import os, pathlib, signal, subprocess, sys
-        from toolchains import tools
+        from toolchains.tools import installing, pins
 
         def run(argv, *, env=None, cwd=None):
             subprocess.run(argv, env={**os.environ, **env}, cwd=cwd, check=True)
             os.kill(os.getpid(), signal.SIGKILL)
 
-        tools.install_tool(tools.get_tool("gperf", "3.1"), pathlib.Path(sys.argv[1]), run=run, note=print)
+        installing.install_tool(pins.get_tool("gperf", "3.1"), pathlib.Path(sys.argv[1]), run=run, note=print)
     """
     command = [sys.executable, "-c", textwrap.dedent(script), str(cache)]
     assert subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode == -signal.SIGKILL
@@ -164,7 +165,7 @@ def test_a_killed_install_counts_for_nothing(tmp_path: Path, gperf: Tool, runner
 
 def test_a_wrong_hash_is_refused_and_nothing_kept(tmp_path: Path, gperf: Tool, runner: Runner) -> None:
     wrong = msgspec.structs.replace(gperf, sha256={"any": "0" * 64})
-    with pytest.raises(tools.HashMismatchError, match=r"(?s)gperf 3\.1: .* not what tools\.toml pins.*Got"):
+    with pytest.raises(installing.HashMismatchError, match=r"(?s)gperf 3\.1: .* not what tools\.toml pins.*Got"):
         install_tool(wrong, tmp_path / "cache", run=runner, note=silent)
     assert left_in(tmp_path / "cache") == []
     assert not is_installed(wrong, tmp_path / "cache")
@@ -172,19 +173,19 @@ def test_a_wrong_hash_is_refused_and_nothing_kept(tmp_path: Path, gperf: Tool, r
 
 def test_no_network(tmp_path: Path, gperf: Tool) -> None:
     runner = Runner(tmp_path, PIP_INDEX_URL="http://127.0.0.1:9/simple", PIP_RETRIES="1", PIP_FIND_LINKS="")
-    with pytest.raises(tools.DownloadError, match="Check the network"):
+    with pytest.raises(installing.DownloadError, match="Check the network"):
         install_tool(gperf, tmp_path / "cache", run=runner, note=silent)
 
 
 def test_an_index_without_the_wheel(tmp_path: Path, gperf: Tool) -> None:
     (tmp_path / "index").mkdir()
     runner = Runner(tmp_path, PIP_NO_INDEX="1", PIP_FIND_LINKS=str(tmp_path / "index"))
-    with pytest.raises(tools.NoWheelError, match="none that runs here"):
+    with pytest.raises(pins.NoWheelError, match="none that runs here"):
         install_tool(gperf, tmp_path / "cache", run=runner, note=silent)
 
 
 def test_no_pin_for_this_architecture(gperf: Tool, tmp_path: Path) -> None:
-    with pytest.raises(tools.NoWheelError):
+    with pytest.raises(pins.NoWheelError):
         tool_path(msgspec.structs.replace(gperf, sha256={"sparc": "0" * 64}), tmp_path)
 
 
@@ -195,8 +196,8 @@ def test_no_pin_for_this_architecture(gperf: Tool, tmp_path: Path) -> None:
         (DiskFullError("pip"), DiskFullError),
         (PermissionError(13, "Permission denied", "/cache"), CrosscourseError),
         (CommandError("pip", "ended", "something of its own"), CommandError),
-        (CommandError("go", "ended", "dial tcp: lookup: no such host"), tools.DownloadError),
-        (CommandError("go", "ended", "verifying module: checksum mismatch\nSECURITY ERROR"), tools.HashMismatchError),
+        (CommandError("go", "ended", "dial tcp: lookup: no such host"), installing.DownloadError),
+        (CommandError("go", "ended", "verifying module: checksum mismatch\nSECURITY ERROR"), installing.HashMismatchError),
     ],
 )
 def test_failures_are_explained(

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tasks.verify.engine import RULES, VerifyReport
-from tasks.verify.report import summary, to_json, to_text
-from tasks.verify.rules import verify_archive
+from tasks.verify.engine import VerifyReport, verify_archive
+from tasks.verify.report.formats import FORMATS
+from tasks.verify.report.json import to_json
+from tasks.verify.report.text import summary, to_text
+from tasks.verify.rules.elf import MACHINE
+from tasks.verify.rules.table import RULES
 from tests.unit.helpers_elf import X86_64, build_elf, go_block, tar
 from toolchains.targets import get_target
 
@@ -22,7 +25,7 @@ WRONG = build_elf(machine=X86_64, bits=64, flags=0, tags=None)
 def verify(folder: Path, content: bytes) -> VerifyReport:
     path = folder / "d.tgz"
     path.write_bytes(content)
-    return verify_archive(path, ARMV7)
+    return verify_archive(path, ARMV7, RULES)
 
 
 @pytest.fixture
@@ -69,12 +72,12 @@ def test_json(bad: VerifyReport) -> None:
         "rule": "machine",
         "found": "EM_X86_64",
         "expected": "EM_ARM",
-        "why": RULES["machine"].why,
+        "why": MACHINE.why,
     }
     last = data["files"][-1]
     assert (last["path"], last["mode"], last["class"], last["static"]) == ("c/good", "0755", 32, True)
     assert last["arm"]["cpu_arch"] == 10
-    assert [rule["id"] for rule in data["rules"]] == list(RULES)
+    assert [rule["id"] for rule in data["rules"]] == [rule.id for rule in RULES]
 
 
 def test_json_of_a_good_one_with_go(tmp_path: Path) -> None:
@@ -82,3 +85,10 @@ def test_json_of_a_good_one_with_go(tmp_path: Path) -> None:
     assert data["passed"] is True
     assert data["files"][0]["go"]["settings"]["GOARM"] == "7"
     assert data == json.loads(json.dumps(data))
+
+
+def test_every_format_gives_the_content_of_a_file(bad: VerifyReport) -> None:
+    assert FORMATS["text"](bad) == to_text(bad) + "\n"
+    assert json.loads(FORMATS["json"](bad)) == to_json(bad)
+    for render in FORMATS.values():
+        assert render(bad).endswith("\n")

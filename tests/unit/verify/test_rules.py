@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from crosscourse.binaries.elf import read_elf
-from tasks.verify.engine import RULES, Contents, Subject
-from tasks.verify.rules import check_contents
+from tasks.verify.engine import Contents, Subject, check_contents
+from tasks.verify.rules.table import RULES
 from tests.unit.helpers_elf import AARCH64, ARM, HARD, X86_64, build_elf, go_block
 from toolchains.targets import Target, get_target
 
@@ -46,7 +46,7 @@ def subject(made: dict[str, Any], path: str = "bin/x") -> Subject:
 
 def broken(target: Target, made: dict[str, Any]) -> dict[str, str]:
     """The rules that a file breaks, and what each found."""
-    violations = check_contents(Contents(files=(subject(made),)), target)
+    violations = check_contents(Contents(files=(subject(made),)), target, RULES)
     assert all(violation.file == "bin/x" and violation.expected and violation.why for violation in violations)
     return {violation.rule: violation.found for violation in violations}
 
@@ -144,9 +144,9 @@ def test_files_that_break_a_rule(rule: str, target: Target, made: dict[str, Any]
 
 
 def test_every_rule_has_a_case_and_an_explanation() -> None:
-    assert {rule for rule, *_ in BROKEN} | {"not-empty", "readable"} == set(RULES)
-    for id, rule in RULES.items():
-        assert rule.id == id
+    assert {rule for rule, *_ in BROKEN} | {"not-empty", "readable"} == {rule.id for rule in RULES}
+    assert len({rule.id for rule in RULES}) == len(RULES)
+    for rule in RULES:
         assert rule.title
         assert rule.why.endswith((".", ")"))
 

@@ -1,14 +1,12 @@
-"""What a verification found, for people (a table or plain text) and for programs (JSON)."""
+"""What a verification found, for people: a table or plain text."""
 
 from __future__ import annotations
 
-import dataclasses
 import io
 from collections.abc import Iterator
 from typing import Any
 
-from crosscourse.binaries.elf import ElfFacts
-from tasks.verify.engine import RULES, VerifyReport, Violation
+from tasks.verify.engine import VerifyReport, Violation
 
 COLUMNS = ("file", "rule", "found", "expected", "why")
 # Below this a table of five columns would be columns of single words.
@@ -26,6 +24,11 @@ def summary(report: VerifyReport) -> str:
     return f"{report.archive} for {report.target}: " + ", ".join(parts)
 
 
+def render(report: VerifyReport) -> str:
+    """The whole report as the content of a file, whatever the terminal."""
+    return to_text(report) + "\n"
+
+
 def to_text(report: VerifyReport, *, width: int | None = None) -> str:
     """The violations and then the summary, without a newline at the end.
 
@@ -34,35 +37,6 @@ def to_text(report: VerifyReport, *, width: int | None = None) -> str:
     """
     body = _table(report, width) if width is not None and width >= NARROWEST_TABLE else "\n".join(_plain(report))
     return "\n".join(part for part in (body if report.violations else "", summary(report)) if part)
-
-
-def to_json(report: VerifyReport) -> dict[str, Any]:
-    """The whole report, facts of every file included, as what json.dumps takes; in the order of the archive."""
-    return {
-        "archive": report.archive,
-        "target": report.target,
-        "passed": not report.violations,
-        "summary": {
-            "files": len(report.files),
-            "rules": len(report.rules),
-            "violations": len(report.violations),
-            "machines": report.machines,
-        },
-        "rules": [{"id": id, "title": RULES[id].title, "why": RULES[id].why} for id in report.rules],
-        "violations": [dataclasses.asdict(violation) for violation in report.violations],
-        "files": [
-            {"path": file.path, "mode": f"{file.mode:04o}", "static": file.facts.static, **_facts(file.facts)}
-            for file in report.files
-        ],
-    }
-
-
-def _facts(facts: ElfFacts) -> dict[str, Any]:
-    values = dataclasses.asdict(facts)
-    values["class"] = values.pop("class_")
-    # JSON has no tuples: whoever reads the file back gets the same data.
-    values["needed"] = list(facts.needed)
-    return values
 
 
 def _count(number: int, noun: str) -> str:

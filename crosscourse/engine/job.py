@@ -1,0 +1,342 @@
+"""A step in one run: whether it is to be done and why, the doing, and the record of it.
+
+The *base* of a step's key is all but its source: work, code, spec, results of needs. The key is the base and the
+content of what is read of the source. What is read is known once the work was done; the result cache remembers it by
+the base, so that another checkout finds the key too.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import stat
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from crosscourse import files
+from crosscourse.engine import reasons
+from crosscourse.engine.places import Places, SourceEditedError
+from crosscourse.engine.reads import WHOLE, Reads
+from crosscourse.engine.reasons import EDIT_MARK, Value
+from crosscourse.engine.spec import encode, labels
+from crosscourse.engine.step import SourceFolder, Step
+from crosscourse.errors import CrosscourseError
+from crosscourse.run import process
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from crosscourse.engine.capacity import Grant
+    from crosscourse.engine.shared import Shared
+
+Record = dict[str, Any]
+# Of records: those of another format count as none. Of keys: a change of what engine and work agree on.
+FORMAT = 2
+
+
+class OutputMissingError(CrosscourseError):
+    """A step that ended without making what it promised."""
+
+
+@dataclass(kw_only=True)
+class Job:
+    """One step of this run. ``inputs``, ``fingerprint``: what the check saw; ``reasons``: why the step is to be done.
+
+    ``reported``: what the work told the person; ``from_cache``: whether the outputs were taken from the result cache.
+    ``changed``: whether the record is to be written anew though nothing is to be done.
+    """
+
+    step: Step
+    shared: Shared
+    inputs: dict[str, Value] = field(default_factory=dict)
+    results: dict[str, Value] = field(default_factory=dict)
+    record: Record = field(default_factory=dict)
+    reasons: list[str] = field(default_factory=list)
+    reported: list[str] = field(default_factory=list)
+    from_cache: bool = False
+    changed: bool = False
+
+    @property
+    def log(self) -> Path:
+        """The step's log, kept until the next time that it is done."""
+        return self.shared.build / "logs" / f"{self.step.file_name}.log"
+
+    # --- whether and why
+
+    def why(self, record: Record, results: Mapping[str, Value]) -> list[str]:
+        """Why the step is to be done; empty if it is not. ``results``: of the steps that it needs."""
+        step = self.step
+        self.record = record if record.get("format") == FORMAT else {}
+        self.results = dict(results)
+        self.inputs = {
+            **labels(step.spec),
+            f"code of {step.work.__module__}": self.shared.code.digest(step.work.__module__),
+            **results,
+        }
+        if not self.record:
+            return [reasons.NEVER]
+        found = reasons.explain(self.record["inputs"], self.inputs)
+        found += self._source_reasons()
+        if step.probe is not None and step.place is not None and (problem := step.probe(step.spec, step.place)):
+            found.append(problem)
+        return [*found, *self._damage()]
+
+    def _source_reasons(self) -> list[str]:
+        source = self.step.source
+        if source is None:
+            return []
+        before: dict[str, str] = self.record["source"]
+        now = self.shared.fingerprint(source.path)
+        if now == before:
+            return []
+        reads = msgspec.convert(self.record["reads"], Reads)
+        if self._content(source, now, reads) == self.record["content"]:
+            self.record["source"] = now  # spares the next run the comparison
+            self.changed = True
+            return []
+        label = f"source {source.name}"
+        said = reasons.explain(
+            {label: {key: value for key, value in before.items() if _counts(key, reads)}},
+            {label: {key: value for key, value in now.items() if _counts(key, reads)}},
+        )
+        return said or [f"{label}: what is read of it changed"]
+
+    def _content(self, source: SourceFolder, fingerprint: Mapping[str, str], reads: Reads) -> str:
+        """The digest of what is read of a source."""
+        content = self.shared.content(source.path, fingerprint, reads)
+        return files.digest_text(json.dumps(content, sort_keys=True))
+
+    def _damage(self) -> Iterator[str]:
+        recorded: dict[str, list[Any]] = self.record.get("outputs", {})
+        for label, path in self.step.outputs.items():
+            row = recorded.get(label)
+            name = os.path.relpath(path)
+            if row is None or row[0] != name or not path.is_file():
+                yield f"{name} is missing"
+            elif (now := files.signature(path)) != row[2:]:
+                if files.digest(path) != row[1]:
+                    yield f"{name} is not what was built"
+                else:
+                    row[2:] = now  # only touched: spares the next run the hashing
+                    self.changed = True
+
+    # --- the key
+
+    def base(self) -> str:
+        """The digest of all that decides the outputs but the source."""
+        step = self.step
+        sha = hashlib.sha256()
+        for part in (
+            f"{FORMAT} {step.work.__module__}.{step.work.__qualname__} {' '.join(step.outputs)}".encode(),
+            str(self.inputs[f"code of {step.work.__module__}"]).encode(),
+            encode(step.spec),
+            json.dumps(self.results, sort_keys=True).encode(),
+        ):
+            sha.update(len(part).to_bytes(8, "big") + part)
+        return sha.hexdigest()
+
+    def key(self, base: str, content: str) -> str:
+        """The step's key for that content of its source."""
+        return files.digest_text(f"{base} {content}")
+
+    def _keys(self, base: str) -> Iterator[tuple[str, Reads, str]]:
+        """The keys under which the outputs may be kept, with what each takes to be read of the source."""
+        source = self.step.source
+        if source is None:
+            yield self.key(base, ""), WHOLE, ""
+            return
+        now = self.shared.fingerprint(source.path)
+        remembered = [msgspec.convert(reads, Reads) for reads in self.shared.results.candidates(base)]
+        for reads in [source.reads] if source.reads is not None else remembered:
+            content = self._content(source, now, reads)
+            yield self.key(base, content), reads, content
+
+    def is_kept(self) -> bool:
+        """Whether the result cache has what the step would make now."""
+        if not self._cacheable():
+            return False
+        return any(self.shared.results.get(key) is not None for key, _, _ in self._keys(self.base()))
+
+    def _cacheable(self) -> bool:
+        return self.step.kept and bool(self.step.outputs) and self.step.place is None
+
+    # --- doing it
+
+    def do(self) -> Record:
+        """Take the outputs from the result cache, or do the work; returns what is to be recorded.
+
+        Raises CrosscourseError, OSError.
+        """
+        started = time.monotonic()
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.log.write_text("", encoding="utf-8")
+        scratch_path = self.shared.build / "tmp" / self.step.file_name
+        with scratch_folder(scratch_path) as scratch:
+            base = self.base()
+            record = (self._take(base, scratch) if self._cacheable() else None) or self._work(base, scratch)
+        self._remove_former(record)
+        seconds = round(time.monotonic() - started, 2)
+        worked = self.record.get("seconds", seconds) if self.from_cache else seconds
+        return {**record, "format": FORMAT, "inputs": self.inputs, "seconds": worked}
+
+    def _take(self, base: str, scratch: Path) -> Record | None:
+        """The record of outputs taken from the result cache; None if it does not have them."""
+        places = {label: scratch / "outputs" / label for label in self.step.outputs}
+        for key, reads, content in self._keys(base):
+            if self.shared.results.get(key) is None:
+                continue
+            for path in places.values():
+                path.parent.mkdir(parents=True, exist_ok=True)
+            entry = self.shared.results.take(key, places)
+            if entry is None:
+                continue
+            self.from_cache = True
+            self._write_log(f"taken from the result cache: {key}")
+            digests = {label: kept.digest for label, kept in entry.outputs.items()}
+            source = self.step.source
+            return self._placed(scratch, digests, {
+                "source": self.shared.fingerprint(source.path) if source else {},
+                "reads": msgspec.to_builtins(reads),
+                "content": content,
+            })
+        return None
+
+    def _work(self, base: str, scratch: Path) -> Record:
+        step, source = self.step, self.step.source
+        with self._hold() as grant:
+            before = self.shared.fingerprint(source.path) if source else {}
+            places = self._places(scratch, grant)
+            step.work(step.spec, places)
+        if step.place is not None:
+            self.shared.fingerprints.forget(step.place)
+        reads = source.reads if source and source.reads is not None else _union(places.learned)
+        content = ""
+        if source is not None:
+            content = self._content(source, before, reads)
+            self._refuse_edited(before, content, reads)
+        digests = self._digests(places)
+        if self._cacheable():
+            learned = msgspec.to_builtins(reads)
+            if source is not None and source.reads is None:
+                self.shared.results.remember(base, learned)
+            made = {label: places.output(label) for label in step.outputs}
+            self.shared.keep(self.key(base, content), step.stage, made, digests, learned)
+        return self._placed(
+            scratch, digests, {"source": before, "reads": msgspec.to_builtins(reads), "content": content}
+        )
+
+    def _places(self, scratch: Path, grant: Grant | None) -> Places:
+        step = self.step
+        (scratch / "outputs").mkdir()
+        return Places(
+            task=step.name,
+            log=self.log,
+            scratch=scratch,
+            caches=self.shared.cache,
+            needed={name: self.shared.provided(name) for name in (*step.needs, *step.after)},
+            labels=tuple(step.outputs),
+            grant=grant,
+            show=lambda text: self.shared.status(step.name, text),
+            source_folder=step.source.path if step.source else None,
+            own_place=step.place,
+            paths=step.paths,
+            reported=self.reported,
+        )
+
+    def _hold(self) -> AbstractContextManager[Grant | None]:
+        """The turn at the processors of heavy work."""
+        step = self.step
+        if step.memory is None:
+            return nullcontext()
+        return self.shared.pool.hold(
+            step.memory,
+            step.turn or step.name,
+            lambda text: self.shared.status(step.name, text),
+            seconds=self.record.get("seconds"),
+        )
+
+    def _refuse_edited(self, before: dict[str, str], content: str, reads: Reads) -> None:
+        source = self.step.source
+        assert source is not None
+        self.shared.fingerprints.forget(source.path)
+        now = self.shared.fingerprint(source.path)
+        if now == before or self._content(source, now, reads) == content:
+            return
+        what = "; ".join(reasons.explain({source.name: before}, {source.name: now}))
+        if not source.may_change:
+            raise SourceEditedError(self.step.name, os.path.relpath(source.path), what)
+        self.reported.append(f"{self.step.name} changed its source, which now counts as edited ({what})")
+
+    def _digests(self, places: Places) -> dict[str, str]:
+        found = {}
+        for label in self.step.outputs:
+            path = places.output(label)
+            if path.is_symlink() or not path.is_file():
+                raise OutputMissingError(self.step.name, f"ended without making {label}", f"Its log: {self.log}")
+            # Whatever the umask: a program or a file, no more is said by an output's mode.
+            path.chmod(0o755 if path.stat().st_mode & stat.S_IXUSR else 0o644)
+            found[label] = files.digest(path)
+        return found
+
+    def _placed(self, scratch: Path, digests: Mapping[str, str], more: Record) -> Record:
+        """Move the outputs to where they belong."""
+        rows = {}
+        for label, path in self.step.outputs.items():
+            files.move(scratch / "outputs" / label, path)
+            rows[label] = [os.path.relpath(path), digests[label], *files.signature(path)]
+        step = self.step
+        result: Value = (
+            step.result(step.spec, step.place) if step.result and step.place is not None else dict(digests)
+        )
+        return {"outputs": rows, "result": result, **more}
+
+    def _remove_former(self, record: Record) -> None:
+        """What the step made the last time and no longer makes is removed, unless another step makes it now."""
+        now = {row[0] for row in record["outputs"].values()} | self.shared.outputs()
+        for row in self.record.get("outputs", {}).values():
+            if row[0] not in now:
+                files.remove(Path(row[0]))
+
+    def fail(self, error: BaseException) -> str:
+        """What a person is told of an error, which goes to the log too; unexpected ones are raised again."""
+        if isinstance(error, CrosscourseError):
+            self._write_log(str(error))
+            return str(error)
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return str(process.DiskFullError(self.step.name))
+        self._write_log("".join(traceback.format_exception(error)))
+        raise error
+
+    def _write_log(self, text: str) -> None:
+        with self.log.open("a", encoding="utf-8") as stream:
+            stream.write(text + "\n")
+
+
+def _counts(label: str, reads: Reads) -> bool:
+    """Whether an entry of a fingerprint can matter: the commit, or a file that differs from it and is read."""
+    path = label.removesuffix(EDIT_MARK)
+    return path == label or reads.matches(path)
+
+
+def _union(learned: list[Reads]) -> Reads:
+    return learned[-1] if learned else WHOLE
+
+
+@contextmanager
+def scratch_folder(path: Path) -> Iterator[Path]:
+    """An empty folder for the time of the block; what an earlier, killed run left there is removed first."""
+    files.remove(path)
+    path.mkdir(parents=True)
+    try:
+        yield path
+    finally:
+        files.remove(path)

@@ -1,0 +1,43 @@
+"""Local sources: a folder of this project, turned into a store with one commit on the fly."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from crosscourse.errors import CrosscourseError
+from crosscourse.git.command import commit_environment, git
+from crosscourse.git.store import move_into_place
+
+if TYPE_CHECKING:
+    from crosscourse.engine.places import Places
+
+
+def is_local(url: str) -> bool:
+    """Whether a source's ``url`` is a folder of this project."""
+    return "://" not in url
+
+
+def make_store(folder: Path, store: Path, at: Places, *, name: str, url: str, date: int) -> None:
+    """Make the store of a local source: one commit, the same for the same content everywhere.
+
+    ``name`` and ``url`` as the manifest has them, for the commit's message; ``date``: the commit's, in seconds since
+    1970. Raises CrosscourseError if there is no such folder.
+    """
+    if not folder.is_dir():
+        raise CrosscourseError(
+            f"source '{name}'", f"there is no folder {folder}", f"Check source.{name}.url in the manifest."
+        )
+    copy = at.scratch / "work"
+    shutil.copytree(folder, copy, symlinks=True)
+    environment = commit_environment(date, GIT_CONFIG_NOSYSTEM="1", GIT_CONFIG_GLOBAL=os.devnull)
+    for words in (
+        ["init", "--quiet", "--initial-branch=main"],
+        ["add", "--all", "--force"],
+        ["commit", "--quiet", "--message", f"{name}: as in {url}"],
+    ):
+        git(copy, *words, log=at.log, env=environment, config=["core.autocrlf=false"])
+    git(copy, "repack", "-adq", log=at.log, env=environment)
+    move_into_place(copy, "HEAD", store, log=at.log)

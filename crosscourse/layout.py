@@ -1,0 +1,80 @@
+"""Where everything lies: paths, and nothing but paths."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """The folders of one release in one project.
+
+    ``root``: the project. ``release``: the stem of the manifest's file. ``cache``: what all checkouts of this user
+    share. ``override``: sources that are folders of the user's own.
+    """
+
+    root: Path
+    release: str
+    cache: Path
+    override: Mapping[str, Path]
+
+    @property
+    def build(self) -> Path:
+        """What is derived from the release; may be removed at any time."""
+        return self.root / "build" / self.release
+
+    @property
+    def dist(self) -> Path:
+        """What a user takes away."""
+        return self.root / "dist"
+
+    @property
+    def vendor_patches(self) -> Path:
+        """Our changes."""
+        return self.root / "vendor-patches"
+
+    @property
+    def manifest(self) -> Path:
+        """The release's manifest."""
+        return self.root / "releases" / f"{self.release}.toml"
+
+    @property
+    def home(self) -> Path:
+        """HOME of programs that are run for this release."""
+        return self.build / "home"
+
+    @property
+    def results(self) -> Path:
+        """The result cache."""
+        return self.cache / "results"
+
+    @property
+    def tools(self) -> Path:
+        """Installed tools."""
+        return self.cache / "tools"
+
+    def checkout(self, source: str) -> Path:
+        """Where a source lies: in the user's own folder, or where a person may edit it."""
+        return self.override.get(source) or self.root / "sources" / self.release / source
+
+    def failed_patches(self, source: str) -> Path:
+        """Where it is noted that a patch of a source did not apply, until one try goes well."""
+        return self.build / "patches" / f"{source}.json"
+
+    def artifact(self, target: str, name: str) -> Path:
+        """Where an artifact of one file lies before it is packaged."""
+        return self.build / target / "artifacts" / name
+
+    def library(self, target: str, name: str) -> Path:
+        """The folder of a library: ``lib``, ``include``."""
+        return self.build / target / "libraries" / name
+
+    def rootfs(self, target: str, name: str) -> Path:
+        """The folder of a resource type."""
+        return self.build / target / "rootfs" / name
+
+    def report(self, target: str, stage: str) -> Path:
+        """The folder of a stage's reports."""
+        return self.build / target / stage

@@ -1,0 +1,29 @@
+"""Names in an artifact's table that have to refer to something of the manifest: what the kinds check them with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from crosscourse.errors import nearest
+from crosscourse.manifest.model import Manifest
+
+
+def library_problems(key: str, libraries: Sequence[str], manifest: Manifest) -> Iterator[str]:
+    """Names that are of no library."""
+    known = [name for name, artifact in manifest.artifact.items() if artifact.is_library]
+    for library in libraries:
+        if library not in known:
+            yield f"{key}: there is no library '{library}'. {nearest(library, known)}"
+
+
+def program_problems(key: str, program: str, manifest: Manifest) -> Iterator[str]:
+    """A name that is of no program."""
+    known = [name for name, artifact in manifest.artifact.items() if artifact.is_program]
+    if program not in known:
+        yield f"{key}: there is no program '{program}'. {nearest(program, known)}"
+
+
+def tool_problems(key: str, tool: str, manifest: Manifest) -> Iterator[str]:
+    """A name that is of no tool of ``[toolchain]``."""
+    if tool not in manifest.toolchain:
+        yield f"{key}: [toolchain] has no '{tool}'. {nearest(tool, manifest.toolchain)}"

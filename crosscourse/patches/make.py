@@ -1,0 +1,113 @@
+"""Makes a checkout: the objects of a store, our patches on top, and a mark that says what it was made from.
+
+It is made beside its place and renamed into it; one that a person edited is never replaced.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from crosscourse import files
+from crosscourse.engine.spec import Spec
+from crosscourse.errors import CrosscourseError
+from crosscourse.git.checkout import Mark, mark_file, read_mark, refuse_edits, write_mark
+from crosscourse.git.command import git
+from crosscourse.git.local import is_local
+from crosscourse.git.store import configure, store_commit
+from crosscourse.patches.apply import PatchError, commit_patches
+
+if TYPE_CHECKING:
+    from crosscourse.engine.places import Places
+
+
+class PatchedSource(Spec, frozen=True, kw_only=True):
+    """What decides a checkout beside the commit that its store holds.
+
+    ``commit``: the pinned one; None for a local source.
+    ``omit``: paths that are left out, as patterns of git-sparse-checkout(1). ``patches``: files of ``vendor-patches/``
+    in order; ``digests``: the SHA-256 of each. ``date``: of the patches' commits, in seconds since 1970.
+    ``manifest``: the file that names the patches, for messages.
+    """
+
+    name: str
+    url: str
+    commit: str | None
+    omit: tuple[str, ...]
+    patches: tuple[str, ...]
+    digests: dict[str, str]
+    date: int
+    manifest: str
+
+
+def make_checkout(
+    spec: PatchedSource, folder: Path, at: Places, *, store: Path, vendor_patches: Path, failure: Path
+) -> None:
+    """Make the checkout ``folder`` anew: objects from the store, patches as commits, files; then rename it into place.
+
+    ``failure``: where a patch that does not apply is noted; removed when all of them do. Raises EditedCheckoutError,
+    PatchError or another CrosscourseError; then the checkout stays as it was.
+    """
+    if folder.exists():
+        refuse_edits(folder, "Its pin or its patches changed, so it would have to be made anew.")
+        _refuse_forgotten(spec, folder, vendor_patches)
+    base = store_commit(store)
+    partial = folder.with_name(f".{folder.name}.partial")
+    files.remove(partial)
+    partial.mkdir(parents=True)
+    git(partial, "init", "--quiet", log=at.log)
+    _link_objects(store, partial / ".git")
+    configure(partial, url=spec.url, omit=spec.omit, log=at.log, partial=not is_local(spec.url))
+    patches = {patch: vendor_patches / patch for patch in spec.patches}
+    try:
+        commit, outcomes = commit_patches(partial, base, patches, at, source=spec.name, date=spec.date)
+    except PatchError as error:
+        # For `doit patches`: this checkout is not made, so nothing else would tell.
+        write_mark(failure, _mark(base, "", error.outcomes, vendor_patches))
+        raise
+    git(partial, "checkout", "--quiet", "--detach", commit, log=at.log)
+    git(partial, "status", "--short", log=at.log)  # refreshes the index: later calls are quicker
+    write_mark(mark_file(partial), _mark(base, commit, outcomes, vendor_patches))
+    _swap(partial, folder)
+    files.remove(failure)
+
+
+def _mark(base: str, commit: str, outcomes: dict[str, str], vendor_patches: Path) -> Mark:
+    digests = {patch: files.digest(vendor_patches / patch) for patch in outcomes}
+    return Mark(base=base, commit=commit, patches=outcomes, digests=digests)
+
+
+def _refuse_forgotten(spec: PatchedSource, folder: Path, vendor_patches: Path) -> None:
+    """Raise CrosscourseError if the checkout has an exported patch that the manifest does not name."""
+    for patch in read_mark(folder).exported:
+        if patch not in spec.patches and (vendor_patches / patch).is_file():
+            raise CrosscourseError(
+                f"vendor-patches/{patch}",
+                "was exported from the checkout, but the manifest does not name it",
+                f'Add "{patch}" to source.{spec.name}.patches in {spec.manifest}, or remove the file.',
+            )
+
+
+def _link_objects(store: Path, repository: Path) -> None:
+    """The store's packs become the checkout's own: linked where the file system can, else copied."""
+    packs = repository / "objects" / "pack"
+    packs.mkdir(parents=True, exist_ok=True)
+    for pack in (store / "objects" / "pack").iterdir():
+        try:
+            os.link(pack, packs / pack.name)
+        except OSError:
+            shutil.copy2(pack, packs / pack.name)
+    if (store / "shallow").is_file():
+        shutil.copy2(store / "shallow", repository / "shallow")
+
+
+def _swap(partial: Path, folder: Path) -> None:
+    """Put the new checkout in the old one's place; a kill between the renames leaves none, never a half one."""
+    old = folder.with_name(f".{folder.name}.old")
+    files.remove(old)
+    if folder.exists():
+        folder.rename(old)
+    partial.rename(folder)
+    files.remove(old)

@@ -1,0 +1,43 @@
+"""Steps that make artifacts, whatever their kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from crosscourse.engine.step import SourceFolder, Step
+from crosscourse.layout import Layout
+from crosscourse.manifest.model import Manifest
+from tasks import names
+from tasks.kinds import kind_of, step_name
+from toolchains.targets import Target
+
+
+def steps(manifest: Manifest, layout: Layout, target: Target, stage: str) -> Iterator[Step]:
+    """A step for each artifact that is made in ``stage``."""
+    for name, table in manifest.artifact.items():
+        if kind_of(table).stage == stage:
+            yield _step(manifest, layout, target, name)
+
+
+def _step(manifest: Manifest, layout: Layout, target: Target, name: str) -> Step:
+    table = manifest.artifact[name]
+    kind = kind_of(table)
+    spec = kind.spec_of(manifest, target, name, table)
+    folder = layout.build / target.name / kind.folder(name)
+    modules = manifest.source[table.source].modules == "proxy" and names.toolchain("go") in kind.needs(spec)
+    return Step(
+        name=step_name(target, name, table),
+        stage=kind.stage,
+        doc=f"{name} for {target.name}",
+        spec=spec,
+        work=kind.build,
+        needs=kind.needs(spec),
+        after=(
+            *([names.patch(table.source)] if kind.reads_source else []),
+            *([names.modules(target.name, table.source)] if modules else []),
+        ),
+        source=SourceFolder(name=table.source, path=layout.checkout(table.source)) if kind.reads_source else None,
+        memory=table.memory,
+        turn=f"{target.name}:{table.source if kind.turn_of_source else name}",
+        outputs={label: folder / label for label in kind.outputs(name, table)},
+    )

@@ -1,0 +1,120 @@
+"""What decides a guest and a boot, as data, and the work on it; what is costly to load is loaded when it is done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from crosscourse.engine.spec import Spec
+from crosscourse.manifest.boot import BootProgram, Scenario
+from toolchains.targets import Machine, Zig
+
+if TYPE_CHECKING:
+    from crosscourse.engine.places import Places
+
+
+class Host(Spec, frozen=True, kw_only=True):
+    """What this machine must have. ``worker``: also what a web node needs."""
+
+    machine: Machine
+    worker: bool
+
+
+class System(Spec, frozen=True, kw_only=True):
+    """The guest's system. ``architecture``: Debian's name. ``drivers``: kernel modules that its machine needs first.
+
+    ``mirror``: of Debian packages; None: the one that this machine's apt uses.
+    """
+
+    suite: str
+    architecture: str
+    packages: list[str]
+    kernel: str
+    drivers: list[str]
+    modules: list[str]
+    mirror: str | None
+
+
+class Program(Spec, frozen=True, kw_only=True):
+    """A program of the image for tasks: the name of its one source file, and what is in it."""
+
+    name: str
+    text: str
+
+
+class Image(Spec, frozen=True, kw_only=True):
+    """The layer that all entries of the image for tasks share. ``programs``: path in the image → its source."""
+
+    suite: str
+    architecture: str
+    packages: list[str]
+    programs: dict[str, Program]
+    mirror: str | None
+    go_env: dict[str, str]
+    go_flags: list[str]
+    zig: Zig
+    date: int
+
+
+class Boot(Spec, frozen=True, kw_only=True):
+    """A boot of any kind. ``title``: of the release. ``root``: the folder inside the package. ``memory``: MiB.
+
+    ``package``, ``system``: the steps that make them.
+    """
+
+    title: str
+    root: str
+    target: str
+    machine: Machine
+    memory: int
+    package: str
+    system: str
+
+
+class ProgramsBoot(Boot, frozen=True, kw_only=True, tag="programs"):
+    """Programs run one by one. ``paths``: of each artifact that they name, its path in the package."""
+
+    programs: dict[str, BootProgram]
+    paths: dict[str, str]
+
+
+class WorkerBoot(Boot, frozen=True, kw_only=True, tag="worker"):
+    """A worker that runs a pipeline. ``worker``: its path in the package. ``platform``: such as ``arm/v7``.
+
+    ``image``, ``web``, ``fly``: the steps that make the image for tasks, and the host's own programs.
+    """
+
+    scenario: Scenario
+    worker: str
+    platform: str
+    date: int
+    image: str
+    web: str
+    fly: str
+
+
+def look_at_host(spec: Host, _at: Places) -> None:
+    """Raise MissingError unless this machine has everything."""
+    from tasks.boot.host import prerequisites
+
+    prerequisites.require(prerequisites.needs(spec.machine, worker=spec.worker))
+
+
+def make_system(spec: System, at: Places) -> None:
+    """Make the guest's kernel, initial file system and root disk."""
+    from tasks.boot.guest import system
+
+    system.make(spec, at)
+
+
+def make_image(spec: Image, at: Places) -> None:
+    """Make the layer of the image for tasks."""
+    from tasks.boot.guest import image
+
+    image.make_layer(spec, at)
+
+
+def boot(spec: Boot, at: Places) -> None:
+    """Boot, try, report."""
+    from tasks.boot import run
+
+    run.run(spec, at)

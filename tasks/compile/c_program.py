@@ -1,0 +1,99 @@
+"""Kind ``c-program``: C files as a static program."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar
+
+from crosscourse.manifest import references
+from crosscourse.manifest.model import Artifact, Manifest
+from crosscourse.manifest.types import RelativePath
+from tasks.compile import c
+from tasks.compile.static_library import libraries
+from tasks.members import Member
+from toolchains.c.builder import Generate
+from toolchains.targets import Target
+
+if TYPE_CHECKING:
+    from crosscourse.engine.places import Places
+
+
+class CProgram(Artifact, frozen=True, kw_only=True, tag="c-program"):
+    """A program compiled from C files and linked statically."""
+
+    is_program: ClassVar[bool] = True
+
+    files: list[RelativePath]
+    cflags: list[str] = []
+    ldflags: list[str] = []
+    libraries: list[str] = []
+    generate: list[Generate] = []
+
+    @property
+    def uses_c_compiler(self) -> bool:
+        """Always."""
+        return True
+
+    def problems(self, key: str, manifest: Manifest) -> Iterator[str]:
+        """Libraries that are none, commands that are no tool of the release."""
+        yield from references.library_problems(f"{key}.libraries", self.libraries, manifest)
+        yield from c.generate_problems(key, self.generate, manifest)
+
+
+class CProgramBuild(c.CSpec, frozen=True, kw_only=True):
+    """What decides how a program comes out."""
+
+    ldflags: tuple[str, ...]
+    libraries: tuple[c.Library, ...]
+
+
+table: type[CProgram] = CProgram
+stage = "compile"
+reads_source = True
+turn_of_source = False
+
+
+def folder(name: str) -> str:  # noqa: ARG001  # one signature for all kinds
+    """With the other programs."""
+    return "artifacts"
+
+
+def outputs(name: str, table: CProgram) -> tuple[str, ...]:  # noqa: ARG001
+    """The program."""
+    return (name,)
+
+
+def members(name: str, table: CProgram) -> Iterator[Member]:  # noqa: ARG001
+    """The program."""
+    yield Member(output=name, mode=0o755)
+
+
+def spec_of(manifest: Manifest, target: Target, name: str, table: CProgram) -> CProgramBuild:  # noqa: ARG001
+    """What decides how it comes out for a target."""
+    return CProgramBuild(
+        files=tuple(table.files),
+        cflags=tuple(table.cflags),
+        ldflags=tuple(table.ldflags),
+        generate=tuple(table.generate),
+        libraries=libraries(manifest, target, table.libraries),
+        epoch=manifest.epoch,
+        zig=target.zig,
+    )
+
+
+def needs(spec: CProgramBuild) -> tuple[str, ...]:
+    """The steps that come before."""
+    return (*c.needs(spec), *(library.step for library in spec.libraries))
+
+
+def build(spec: CProgramBuild, at: Places) -> None:
+    """Compile and link."""
+    builder = c.builder(spec, at)
+    prefixes = [c.prefix(at, library) for library in spec.libraries]
+    includes = [f"-I{prefix / 'include'}" for prefix in prefixes]
+    folders = [f"-L{prefix / 'lib'}" for prefix in prefixes]
+    names = [f"-l{library.name}" for library in spec.libraries]
+    builder.generate(spec.generate)
+    objects = builder.compile(spec.files, [*spec.cflags, *includes])
+    builder.link(at.output(), objects, [*folders, *names, *spec.ldflags])
+    c.tell_reads(spec, at, builder, flags=[*spec.cflags, *spec.ldflags])

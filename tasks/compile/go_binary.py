@@ -1,0 +1,180 @@
+"""Kind ``go-binary``: a program made by one ``go build``, with the flags that all of a release share."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from crosscourse import files
+from crosscourse.engine.spec import Spec
+from crosscourse.manifest import placeholders, references
+from crosscourse.manifest.model import Artifact, Manifest
+from crosscourse.manifest.types import RelativePath
+from tasks import names
+from tasks.compile import c
+from tasks.compile.static_library import libraries
+from tasks.members import Member
+from toolchains import go
+from toolchains.c import zig
+from toolchains.go_closure import closure
+from toolchains.go_memory import go_memory_settings
+from toolchains.targets import Target, Zig
+
+if TYPE_CHECKING:
+    from crosscourse.engine.places import Places
+
+
+class GoBinary(Artifact, frozen=True, kw_only=True, tag="go-binary"):
+    """A program linked by Go. ``cgo``: with C code. ``libraries``: static libraries that it links."""
+
+    is_program: ClassVar[bool] = True
+
+    package: str
+    directory: RelativePath = "."
+    cgo: bool = False
+    tags: list[str] = []
+    ldflags: list[str] = []
+    libraries: list[str] = []
+    cflags: list[str] = []
+    external_ldflags: list[str] = []
+
+    @property
+    def uses_c_compiler(self) -> bool:
+        """Through cgo."""
+        return self.cgo
+
+    def problems(self, key: str, manifest: Manifest) -> Iterator[str]:
+        """Libraries that are none or without cgo, no Go, placeholders that nothing fills in."""
+        yield from references.library_problems(f"{key}.libraries", self.libraries, manifest)
+        if self.libraries and not self.cgo:
+            yield f"{key}.cgo: libraries are linked through cgo; set it to true"
+        if "go" not in manifest.toolchain:
+            yield f"{key}: made by Go, but [toolchain] names no version of go"
+        for flag in self.ldflags:
+            yield from placeholders.problems(f"{key}.ldflags", flag)
+
+
+class GoBuild(Spec, frozen=True, kw_only=True):
+    """What decides how a program comes out.
+
+    ``ldflags``: the release's, then its own, with versions and commits filled in. ``go_env``: what Go calls the target.
+    ``zig``: what the C compiler calls it; None without cgo. ``pkgconf``: whether the release has its own pkg-config.
+    """
+
+    package: str
+    directory: str
+    flags: tuple[str, ...]
+    tags: tuple[str, ...]
+    ldflags: tuple[str, ...]
+    go_env: dict[str, str]
+    zig: Zig | None
+    pkgconf: bool
+    cflags: tuple[str, ...]
+    external_ldflags: tuple[str, ...]
+    libraries: tuple[c.Library, ...]
+
+
+table: type[GoBinary] = GoBinary
+stage = "compile"
+reads_source = True
+# They share most packages: one after the other, so that each is compiled once.
+turn_of_source = True
+
+
+def folder(name: str) -> str:  # noqa: ARG001  # one signature for all kinds
+    """With the other programs."""
+    return "artifacts"
+
+
+def outputs(name: str, table: GoBinary) -> tuple[str, ...]:  # noqa: ARG001
+    """The program."""
+    return (name,)
+
+
+def members(name: str, table: GoBinary) -> Iterator[Member]:  # noqa: ARG001
+    """The program."""
+    yield Member(output=name, mode=0o755)
+
+
+def spec_of(manifest: Manifest, target: Target, name: str, table: GoBinary) -> GoBuild:  # noqa: ARG001
+    """What decides how it comes out for a target."""
+    own = " ".join(placeholders.fill_in(flag, manifest, table.source) for flag in table.ldflags)
+    return GoBuild(
+        package=table.package,
+        directory=table.directory,
+        flags=tuple(manifest.go.flags),
+        tags=(*manifest.go.tags, *table.tags),
+        ldflags=(*manifest.go.ldflags, *shlex.split(own)),
+        go_env=target.go_env,
+        zig=target.zig if table.cgo else None,
+        pkgconf=table.cgo and "pkgconf" in manifest.toolchain,
+        cflags=tuple(table.cflags),
+        external_ldflags=tuple(table.external_ldflags),
+        libraries=libraries(manifest, target, table.libraries),
+    )
+
+
+def needs(spec: GoBuild) -> tuple[str, ...]:
+    """The steps that come before."""
+    tools = ["go", *(["zig"] if spec.zig else []), *(["pkgconf"] if spec.pkgconf else [])]
+    return (*map(names.toolchain, tools), *(library.step for library in spec.libraries))
+
+
+def build(spec: GoBuild, at: Places) -> None:
+    """One ``go build``, and then the question what of the source went into it."""
+    env, folder = environment(spec, at), at.source / spec.directory
+    memory = go_memory_settings(at.grant.memory, at.grant.processors) if at.grant else {}
+    at.run(command(spec, at.output()), env=env | memory, cwd=folder)
+    flags = [*spec.flags, "-tags", ",".join(spec.tags)]
+    at.status("listing what it is made of")
+    at.read(closure(at.ask, package=spec.package, flags=flags, env=env, folder=folder, checkout=at.source))
+
+
+def command(spec: GoBuild, output: Path) -> list[str | Path]:
+    """``go build`` with the release's flags first, then the artifact's."""
+    ldflags = list(spec.ldflags)
+    if spec.zig:
+        external = shlex.join(["-static", *spec.external_ldflags])
+        ldflags += ["-linkmode=external", f"-extldflags={external}"]
+    tags = ",".join(spec.tags)
+    return ["go", "build", *spec.flags, "-tags", tags, "-ldflags", _quote(ldflags), "-o", output, spec.package]
+
+
+def environment(spec: GoBuild, at: Places) -> dict[str, str]:
+    """The environment of ``go build``: for cgo with the C compiler and the libraries' pkg-config files."""
+    goroot = at.need(names.toolchain("go"), "program").parent.parent
+    home = at.scratch / "home"
+    home.mkdir(exist_ok=True)
+    if not spec.zig:
+        return go.environment(goroot, cache=at.caches, home=home, target=spec.go_env)
+    prefixes = [c.prefix(at, library) for library in spec.libraries]
+    more = {
+        # Not empty: Go would put its own -O2 -g in place of nothing.
+        "CGO_CFLAGS": shlex.join([*zig.FLAGS, *spec.cflags, *_library_mark(prefixes)]),
+        "CGO_LDFLAGS": shlex.join(zig.FLAGS),
+        "PKG_CONFIG_LIBDIR": os.pathsep.join(str(prefix / "lib" / "pkgconfig") for prefix in prefixes),
+        **zig.environment(at.caches),
+    }
+    if spec.pkgconf:
+        more["PKG_CONFIG"] = str(at.need(names.toolchain("pkgconf"), "program"))
+    compiler = zig.compiler(at.need(names.toolchain("zig"), "program"), spec.zig.target, spec.zig.cpu)
+    return go.environment(goroot, cache=at.caches, home=home, target=spec.go_env, compiler=compiler, **more)
+
+
+def _quote(flags: Sequence[str]) -> str:
+    """Flags as the go command splits them: space-separated, quoted where a flag has spaces (``go help build``)."""
+    return " ".join(f"'{flag}'" if " " in flag else flag for flag in flags)
+
+
+def _library_mark(prefixes: Sequence[Path]) -> list[str]:
+    """A macro that nobody reads. Go's build cache keeps where C libraries and headers lie, and does not look into them:
+    with their places and contents among the flags, what was compiled against other ones is not taken for this.
+    """
+    found = [path for prefix in prefixes for path in sorted(prefix.rglob("*")) if path.suffix in (".a", ".h")]
+    if not found:
+        return []
+    told = "".join(f"{path} {files.digest(path)}\n" for path in found)
+    return [f"-DCROSSCOURSE_LIBRARIES={files.digest_text(told)[:16]}"]

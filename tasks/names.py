@@ -1,0 +1,58 @@
+"""The names of steps, as in ``compile:armv7:runc``: all in one place, so that stages can name each other's steps."""
+
+from __future__ import annotations
+
+
+def toolchain(tool: str) -> str:
+    """The step that installs a tool."""
+    return f"toolchain:{tool}"
+
+
+def source(name: str) -> str:
+    """The step that fetches a source."""
+    return f"source:{name}"
+
+
+def patch(name: str) -> str:
+    """The step that makes the checkout of a source."""
+    return f"patch:{name}"
+
+
+def modules(target: str, source: str) -> str:
+    """The step that downloads the Go modules of a source."""
+    return f"modules:{target}:{source}"
+
+
+def compile(target: str, artifact: str) -> str:
+    """The step that compiles an artifact."""
+    return of_stage("compile", target, artifact)
+
+
+def of_stage(stage: str, target: str, artifact: str) -> str:
+    """The step that makes an artifact, in the stage that its kind belongs to."""
+    return f"{stage}:{target}:{artifact}"
+
+
+def package(target: str, form: str) -> str:
+    """The step that makes a package. ``form``: ``tgz``, ..."""
+    return f"package:{target}:{form}"
+
+
+def verify(target: str, what: str) -> str:
+    """The step that checks a distribution."""
+    return f"verify:{target}:{what}"
+
+
+def guest(target: str, part: str) -> str:
+    """The step that makes a part of the emulated machine."""
+    return f"guest:{target}:{part}"
+
+
+def boot(target: str, group: str, scenario: str) -> str:
+    """The step of one boot. ``group``: ``boot``, or ``boot-more`` for what is no part of that."""
+    return f"{group}:{target}:{scenario}"
+
+
+def source_tests(target: str, source: str) -> str:
+    """The step that runs a source's own tests. ``target``: empty for the host."""
+    return f"test-source:{target}:{source}" if target else f"test-source:{source}"

@@ -1,0 +1,28 @@
+"""All rules, in the order in which they are reported.
+
+A new one is a function and a ``Rule`` in one of the modules, and a line here.
+"""
+
+from __future__ import annotations
+
+from tasks.verify.engine import Rule
+from tasks.verify.rules import arm, contents, elf, go, linking, modes
+
+RULES: tuple[Rule, ...] = (
+    contents.NOT_EMPTY,
+    contents.READABLE,
+    elf.MACHINE,
+    elf.CLASS,
+    elf.ENDIANNESS,
+    elf.TYPE,
+    arm.EABI_VERSION,
+    arm.FLOAT_ABI,
+    arm.CPU_ARCH,
+    arm.FP_ARCH,
+    arm.NEON,
+    go.GO_PLATFORM,
+    go.GOARM,
+    go.GOAMD64,
+    linking.STATIC,
+    modes.EXECUTABLE,
+)
