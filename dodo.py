@@ -12,12 +12,10 @@ from doit import doit_cmd
 
 from crosscourse.engine.step import Step
 from crosscourse.project import open_project
-from tasks import go_modules, patches, sources, test_source, toolchain
+from tasks import artifacts, go_modules, patches, sources, test_source, toolchain
 from tasks.boot import steps as boot
-from tasks.compile import steps as compile_stage
 from tasks.kinds import TABLES
 from tasks.package import steps as package
-from tasks.rootfs import steps as rootfs
 from tasks.stages import for_each_target, groups, tasks_of
 from tasks.verify import steps as verify
 
@@ -60,12 +58,12 @@ def task_modules() -> Tasks:
 
 def task_compile() -> Tasks:
     """5. Each artifact: Go programs, Go with C, C programs and libraries."""
-    yield from each_target("compile", lambda target: compile_stage.steps(manifest, layout, target))
+    yield from each_target("compile", lambda target: artifacts.steps(manifest, layout, target, "compile"))
 
 
 def task_rootfs() -> Tasks:
     """6. The root filesystem of each resource type."""
-    yield from each_target("rootfs", lambda target: rootfs.steps(manifest, layout, target))
+    yield from each_target("rootfs", lambda target: artifacts.steps(manifest, layout, target, "rootfs"))
 
 
 def task_package() -> Tasks:

@@ -1,4 +1,4 @@
-"""Steps that make artifacts, whatever their kind."""
+"""Stages 5 and 6, compile and rootfs: the steps that make artifacts, whatever their kind."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from crosscourse.layout import Layout
 from crosscourse.manifest.model import Manifest
 from tasks import names
 from tasks.kinds import kind_of, step_name
-from toolchains.targets import Target
+from toolchains.targets import Target, get_target
 
 
-def steps(manifest: Manifest, layout: Layout, target: Target, stage: str) -> Iterator[Step]:
-    """A step for each artifact that is made in ``stage``."""
+def steps(manifest: Manifest, layout: Layout, target: str, stage: str) -> Iterator[Step]:
+    """A step for each artifact that is made in ``stage``, for one target."""
+    machine = get_target(target)
     for name, table in manifest.artifact.items():
         if kind_of(table).stage == stage:
-            yield _step(manifest, layout, target, name)
+            yield _step(manifest, layout, machine, name)
 
 
 def _step(manifest: Manifest, layout: Layout, target: Target, name: str) -> Step:

@@ -21,7 +21,7 @@ def tasks_of(steps: Iterable[Step], shared: Shared) -> Tasks:
 def for_each_target(
     targets: Sequence[str], stage: str, steps: Callable[[str], Iterable[Step]], shared: Shared
 ) -> Tasks:
-    """The steps of every target, a group for each (``compile:arm64``), and the stage itself for the chosen (first) one."""
+    """The steps of every target, a group for each (``compile:arm64``); the stage itself: the first one."""
     for target in targets:
         yield {"basename": f"{stage}:{target}", "name": None, "doc": f"{stage} for {target}"}
         yield from tasks_of(steps(target), shared)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from crosscourse import files
 from crosscourse.errors import CrosscourseError
-from tasks.boot import specs
+from tasks.boot import report, specs
 from tasks.boot.host.place import run_folder
-from tasks.boot.rows import programs, rows, worker
+from tasks.boot.rows import programs, worker
 from tasks.boot.session import Session, start
 
 if TYPE_CHECKING:
@@ -34,20 +34,20 @@ def run(spec: specs.Boot, at: Places) -> None:
     started = time.monotonic()
     with run_folder(at) as folder, ExitStack() as stack:
         session = Session(spec=spec, at=at, folder=folder, logs=logs, stack=stack)
-        found = rows.try_all(list(_checks(session)), at.status, until=started + LIMIT)
-        if session.started is not None and not rows.succeeded(found):
+        found = report.try_all(list(_checks(session)), at.status, until=started + LIMIT)
+        if session.started is not None and not report.succeeded(found):
             time.sleep(2)  # the worker's log is copied to the host every second
     _report(session, found, time.monotonic() - started)
 
 
-def _report(session: Session, found: Sequence[rows.Row], seconds: float) -> None:
+def _report(session: Session, found: Sequence[report.Row], seconds: float) -> None:
     spec, at = session.spec, session.at
     title = f"{at.task}: {spec.title}, {_conditions(spec)} on an emulated {spec.machine.cpu}"
-    text = rows.to_text(title, found, seconds)
+    text = report.to_text(title, found, seconds)
     for folder in (session.logs, at.outputs_folder):  # a report of failure is no output, and is kept all the same
-        files.write_text(folder / "report.json", json.dumps(rows.to_json(title, found, seconds), indent=2) + "\n")
+        files.write_text(folder / "report.json", json.dumps(report.to_json(title, found, seconds), indent=2) + "\n")
         files.write_text(folder / "report.txt", text + "\n")
-    if not rows.succeeded(found):
+    if not report.succeeded(found):
         raise BootError(at.task, "not every row passed\n" + text, f"Logs of all that ran: {session.logs}")
     at.report(text)
 
@@ -59,10 +59,10 @@ def _conditions(spec: specs.Boot) -> str:
     return f"runtime {scenario.runtime}, cgroup v{scenario.cgroup}, {scenario.volumes} volumes"
 
 
-def _checks(session: Session) -> Iterator[rows.Check]:
+def _checks(session: Session) -> Iterator[report.Check]:
     spec = session.spec
     if isinstance(spec, specs.WorkerBoot):
         yield from worker.checks(session, spec)
     elif isinstance(spec, specs.ProgramsBoot):
-        yield rows.Check(name="boot", title="the guest is up", act=lambda: start(session))
+        yield report.Check(name="boot", title="the guest is up", act=lambda: start(session))
         yield from programs.checks(spec, lambda: session.guest)

@@ -8,15 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.boot import specs
+from tasks.boot import report, specs
 from tasks.boot.guest import disk, machine
-from tasks.boot.rows import programs, rows
 
 if TYPE_CHECKING:
     from crosscourse.engine.places import Places
 
 # Seconds. A machine that is emulated on slow hardware may take several times what is usual.
 START_LIMIT = 300
+# Where the guest mounts the distribution.
+TOP = "/usr/local"
 _ROOM = 16 * disk.MIB
 _WORK = 16 << 30
 
@@ -36,16 +37,16 @@ class Session:
     def guest(self) -> machine.Guest:
         """The running guest; RowError before it runs."""
         if self.started is None:
-            raise rows.RowError("the guest", "is not running")
+            raise report.RowError("the guest", "is not running")
         return self.started
 
     @property
     def top(self) -> str:
         """The distribution's folder in the guest."""
-        return f"{programs.TOP}/{self.spec.root}"
+        return f"{TOP}/{self.spec.root}"
 
 
-def start(session: Session) -> rows.Seen:
+def start(session: Session) -> report.Seen:
     """Start the guest with the distribution; its kernel's version is the remark."""
     spec, at = session.spec, session.at
     at.status("making the disks")
@@ -72,7 +73,7 @@ def start(session: Session) -> rows.Seen:
             seconds=START_LIMIT,
         )
     )
-    return rows.Seen(remark=session.guest.run("uname -sr").text.strip())
+    return report.Seen(remark=session.guest.run("uname -sr").text.strip())
 
 
 def distribution_disk(package: Path, at: Places) -> Path:

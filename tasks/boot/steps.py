@@ -16,7 +16,7 @@ from crosscourse.layout import Layout
 from crosscourse.manifest.boot import BootPrograms, BootWorker, Scenario
 from crosscourse.manifest.model import Boot, Manifest
 from tasks import names
-from tasks.boot import specs
+from tasks.boot import specs, works
 from toolchains.targets import Target, get_target, host_target
 
 PROGRAMS = "programs"
@@ -106,7 +106,7 @@ def _host(target: Target, boot: Boot) -> Step:
         stage="guest",
         doc=f"what this machine needs for an emulated {target.name} machine",
         spec=specs.Host(machine=target.emulated, worker=isinstance(boot, BootWorker)),
-        work=specs.look_at_host,
+        work=works.look_at_host,
         place=Path("/"),
         probe=_missing,
         result=_is_there,
@@ -140,7 +140,7 @@ def _system(layout: Layout, target: Target, boot: Boot, mirror: str | None) -> S
             modules=boot.modules,
             mirror=mirror,
         ),
-        work=specs.make_system,
+        work=works.make_system,
         after=(names.guest(target.name, "host"),),
         outputs={name: folder / name for name in ("vmlinuz", "initramfs.cpio", "root.ext4")},
     )
@@ -165,7 +165,7 @@ def _image(manifest: Manifest, layout: Layout, target: Target, boot: BootWorker,
             zig=target.zig,
             date=manifest.epoch,
         ),
-        work=specs.make_image,
+        work=works.make_image,
         needs=(names.toolchain("go"), names.toolchain("zig")),
         after=(names.guest(target.name, "host"),),
         outputs={"layer.tgz": layout.report(target.name, "guest") / "image" / "layer.tgz"},
@@ -214,7 +214,7 @@ def _boot(layout: Layout, target: Target, group: str, name: str, spec: specs.Boo
         stage="boot",
         doc=f"{name} in an emulated {target.name} machine",
         spec=spec,
-        work=specs.boot,
+        work=works.boot,
         needs=(spec.package, spec.system, *needs),
         after=(names.guest(target.name, "host"),),
         # One machine at a time: each takes all processors, and times are to be compared.

@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, BinaryIO
 from crosscourse import files
 from crosscourse.archive import Entry, with_parents
 from crosscourse.run import process
+from tasks.boot.host.prerequisites import SYSTEM
 
 if TYPE_CHECKING:
     from crosscourse.engine.places import Places
 
 MIB = 1 << 20
-# Where e2fsprogs are on machines that keep them out of a user's PATH.
-SYSTEM = ("/usr/sbin", "/sbin", "/usr/local/sbin")
 
 
 def environment() -> dict[str, str]:

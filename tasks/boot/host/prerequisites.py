@@ -11,7 +11,6 @@ from pathlib import Path
 
 from crosscourse.debian.apt import KEYRINGS
 from crosscourse.errors import CrosscourseError
-from tasks.boot.guest.disk import SYSTEM
 from toolchains.targets import Machine
 
 
@@ -47,6 +46,8 @@ def _join(names: Iterable[str]) -> str:
     return " ".join(dict.fromkeys(names))
 
 
+# Where e2fsprogs are on machines that keep them out of a user's PATH.
+SYSTEM = ("/usr/sbin", "/sbin", "/usr/local/sbin")
 # Debian keeps each version's programs apart.
 _FOLDERS = ("/usr/lib/postgresql/*/bin", *SYSTEM)
 _FILE_SYSTEMS = Need(names=("mke2fs",), debian="e2fsprogs", fedora="e2fsprogs")

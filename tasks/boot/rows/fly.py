@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from crosscourse.run import process
 from crosscourse.view import progress
 from tasks.boot.host.servers import USER, Web
-from tasks.boot.rows.rows import RowError, expect
+from tasks.boot.report import RowError, expect
 
 if TYPE_CHECKING:
     from crosscourse.engine.places import Places

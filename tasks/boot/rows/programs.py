@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 
 from crosscourse.manifest.boot import BootProgram
 from tasks.boot.guest.machine import Guest
-from tasks.boot.rows.rows import Check, Seen, expect
+from tasks.boot.report import Check, Seen, expect
+from tasks.boot.session import TOP
 
 if TYPE_CHECKING:
     from tasks.boot.specs import ProgramsBoot
-
-# Where the guest mounts the distribution.
-TOP = "/usr/local"
 
 
 def checks(spec: ProgramsBoot, guest: Callable[[], Guest]) -> Iterator[Check]:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 from tasks.boot.guest import image
 from tasks.boot.host import registry, servers
+from tasks.boot.report import Check, RowError, Seen, expect
 from tasks.boot.rows import pipeline
 from tasks.boot.rows.fly import PIPELINE, Build, Ended, Fly, FlyError, lines_with
-from tasks.boot.rows.rows import Check, RowError, Seen, expect
 from tasks.boot.session import Session, start
 from tasks.boot.specs import WorkerBoot
 

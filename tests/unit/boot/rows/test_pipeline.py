@@ -14,7 +14,7 @@ from crosscourse.engine.step import Context
 from tasks.boot.rows import pipeline, worker
 from tasks.boot.rows.fly import Build, Fly, FlyError, lines_with
 from tasks.boot.rows.pipeline import PROGRAMS, task
-from tasks.boot.rows.rows import RowError
+from tasks.boot.report import RowError
 
 PIPELINE = pipeline.pipeline(5000)
 RESOURCES = {resource["name"]: resource for resource in PIPELINE["resources"]}

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from crosscourse.run.process import StoppedError
-from tasks.boot.rows.rows import Check, Row, RowError, Seen, expect, succeeded, to_json, to_text, try_all
+from tasks.boot.report import Check, Row, RowError, Seen, expect, succeeded, to_json, to_text, try_all
 
 LATER = time.monotonic() + 3600
 
