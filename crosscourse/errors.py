@@ -62,3 +62,10 @@ class ManifestError(CrosscourseError):
         super().__init__(
             path, found, "docs/manifest.md explains every key; releases/schema.json lets an editor check them."
         )
+
+
+class CodeError(CrosscourseError):
+    """A module whose code can't be told: it is not there, or not to be understood."""
+
+    def __init__(self, module: str, found: str, remedy: str = "Correct it, or restore it: `git status` says.") -> None:
+        super().__init__(f"module {module}", found, remedy)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec.toml
 
@@ -17,6 +17,11 @@ from crosscourse.layout import Layout
 from crosscourse.manifest.load import load_manifest
 from crosscourse.manifest.model import Manifest, Tables
 from crosscourse.settings import Chosen, read_settings
+
+if TYPE_CHECKING:
+    from crosscourse.engine.cache import Folder
+    from crosscourse.engine.capacity import Pool
+    from crosscourse.engine.code import Code
 
 # Names the release that a build means.
 DEFAULT = "releases/default"
@@ -115,20 +120,30 @@ def cache_folder(root: Path, settings: Chosen) -> Path:
 
 def share(layout: Layout, settings: Chosen) -> Shared:
     """What the steps of a run share; what is costly to make is made at its first use."""
-    from crosscourse.engine.cache import Folder
-    from crosscourse.engine.capacity import Pool
-    from crosscourse.engine.code import Code
 
-    results = Folder(layout.results)
+    def pool() -> Pool:
+        from crosscourse.engine.capacity import Pool
+
+        return Pool(slots=settings.jobs)
+
+    def code() -> Code:
+        from crosscourse.engine.code import Code
+
+        return Code(layout.root, layout.build / "code.json")
+
+    def results() -> Folder:
+        from crosscourse.engine.cache import Folder
+
+        return Folder(layout.results)
+
     return Shared(
         build=layout.build,
         cache=layout.cache,
         limit=settings.cache_bytes,
         fingerprints=Fingerprints(),
-        make_pool=lambda: Pool(slots=settings.jobs),
-        make_code=lambda: Code(layout.root, layout.build / "code.json"),
-        make_results=lambda: results,
-        trim=results.trim,
+        make_pool=pool,
+        make_code=code,
+        make_results=results,
     )
 
 

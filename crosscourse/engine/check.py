@@ -38,7 +38,7 @@ def act(job: Job) -> Record | TaskFailed:
     with job.shared.at_work(job.step.name):
         try:
             return job.do()
-        except Exception as error:  # noqa: BLE001  # told to the person, or raised again
+        except Exception as error:  # told to the person, or raised again
             return TaskFailed(job.fail(error))
 
 

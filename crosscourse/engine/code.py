@@ -15,7 +15,6 @@ What a source imports is remembered by the file's signature, so that a run in wh
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import hashlib
 import os
@@ -29,19 +28,12 @@ from threading import RLock
 import msgspec
 
 from crosscourse import files
-from crosscourse.errors import CrosscourseError
+from crosscourse.errors import CodeError
 
 PACKAGES = ("crosscourse", "tasks", "toolchains")
 # A file that was written so shortly before it was read may be written again without a change of its signature:
 # the kernel's clock for files ticks every 1 to 10 ms (CONFIG_HZ). Such a file is read again the next time.
 _FRESH = 20_000_000  # ns
-
-
-class CodeError(CrosscourseError):
-    """A module whose code can't be told: it is not there, or not to be understood."""
-
-    def __init__(self, module: str, found: str, remedy: str = "Correct it, or restore it: `git status` says.") -> None:
-        super().__init__(f"module {module}", found, remedy)
 
 
 class Code:
@@ -176,7 +168,7 @@ class _Source(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
 
 class _Remembered(msgspec.Struct, frozen=True, kw_only=True):
-    """The memory file. ``reader``: the signature of this module: what an older one made is not believed."""
+    """The memory file. ``reader``: the signature of the module that read it: what an older one made is not believed."""
 
     reader: list[int]
     packages: tuple[str, ...]
@@ -214,7 +206,11 @@ class _Memory:
             raise CodeError(module, f"{path} can't be read: {error.strerror}") from None
         entry = _Source(signature=signature, digest=hashlib.sha256(content).hexdigest())
         if is_source:
-            entry = _parse(entry, content, module, path, self._packages)
+            # Here, not above: what was read before is remembered, and reading needs the parser.
+            from crosscourse.engine.imports import read
+
+            said = read(content, module, path, self._packages)
+            entry = msgspec.structs.replace(entry, modules=said.modules, maybe=said.maybe, files=said.files)
         if time.time_ns() - max(signature[1:3]) > _FRESH:
             known[place] = entry
             self._changed = True
@@ -222,7 +218,7 @@ class _Memory:
 
     def _load(self) -> _Remembered:
         if self._content is None:
-            reader = files.signature(Path(__file__))
+            reader = files.signature(Path(__file__).with_name("imports.py"))
             with contextlib.suppress(OSError, msgspec.MsgspecError):
                 content = msgspec.json.decode(self._path.read_bytes(), type=_Remembered)
                 if content.reader == reader and content.packages == self._packages:
@@ -242,99 +238,3 @@ class _Memory:
         with contextlib.suppress(OSError), files.replacing(self._path) as partial:
             partial.write_bytes(msgspec.json.encode(content))
         self._changed = False
-
-
-def _parse(entry: _Source, content: bytes, module: str, path: Path, packages: tuple[str, ...]) -> _Source:
-    """``entry`` with what the source ``content`` of ``module`` says. Raises CodeError."""
-    try:
-        tree = ast.parse(content)
-    except (SyntaxError, ValueError) as error:  # ValueError: zero bytes, before Python 3.12
-        raise CodeError(module, f"{path} is not valid Python: {error}") from None
-    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    modules: set[str] = set()
-    maybe: set[str] = set()
-    for node in _executed(tree):
-        if isinstance(node, ast.Import):
-            modules.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = _absolute(f"{'.' * node.level}{node.module or ''}", package, module)
-            modules.add(base)
-            maybe.update(f"{base}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Call) and _called(node) in {"import_module", "__import__"}:
-            modules.add(_absolute(_literal_name(node, module, path), package, module))
-    return msgspec.structs.replace(
-        entry,
-        modules=sorted(name for name in modules if name.partition(".")[0] in packages),
-        maybe=sorted(name for name in maybe if name.partition(".")[0] in packages),
-        files=_code_files(tree, module, path),
-    )
-
-
-def _executed(tree: ast.Module) -> Iterator[ast.AST]:
-    """Every node of a source but what only type checkers read."""
-    waiting: list[ast.AST] = [tree]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        if isinstance(node, ast.If) and _type_checking(node.test):
-            waiting.extend(node.orelse)
-        else:
-            waiting.extend(ast.iter_child_nodes(node))
-
-
-def _type_checking(test: ast.expr) -> bool:
-    return (isinstance(test, ast.Name) and test.id == "TYPE_CHECKING") or (
-        isinstance(test, ast.Attribute) and test.attr == "TYPE_CHECKING"
-    )
-
-
-def _called(node: ast.Call) -> str:
-    """The last name of what is called: ``f`` of ``f()`` and of ``a.b.f()``."""
-    if isinstance(node.func, ast.Name):
-        return node.func.id
-    return node.func.attr if isinstance(node.func, ast.Attribute) else ""
-
-
-def _literal_name(node: ast.Call, module: str, path: Path) -> str:
-    name = node.args[0] if node.args else None
-    if isinstance(name, ast.Constant) and isinstance(name.value, str):
-        return name.value
-    raise CodeError(
-        module,
-        f"line {node.lineno} of {path} imports a module whose name is not written there",
-        "Write the name as a literal, so that the code that a step depends on can be told without executing it.",
-    )
-
-
-def _absolute(name: str, package: str, module: str) -> str:
-    """A module's name without leading dots: one means ``package``, each further one the package above."""
-    relative = name.lstrip(".")
-    above = len(name) - len(relative)
-    if not above:
-        return name
-    parts = package.split(".")
-    if above > len(parts):
-        raise CodeError(module, f"'{name}' goes beyond its top-level package")
-    return ".".join([*parts[: len(parts) - above + 1], *filter(None, [relative])])
-
-
-def _code_files(tree: ast.Module, module: str, path: Path) -> list[str]:
-    """The value of the constant ``CODE_FILES``; empty if there is none. Raises CodeError if it can't be told."""
-    for node in tree.body:
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, _SET) else []
-        if not any(isinstance(target, ast.Name) and target.id == "CODE_FILES" for target in targets):
-            continue
-        value = node.value if isinstance(node, (ast.Assign, ast.AnnAssign)) else None
-        names = value.elts if isinstance(value, ast.Tuple) else []
-        texts = [name.value for name in names if isinstance(name, ast.Constant) and isinstance(name.value, str)]
-        if not isinstance(value, ast.Tuple) or len(texts) < len(names):
-            raise CodeError(
-                module,
-                f"CODE_FILES (line {node.lineno} of {path}) is not a tuple of literals",
-                'Write, for example: CODE_FILES = ("files/program",)',
-            )
-        return texts
-    return []
-
-
-_SET = (ast.AnnAssign, ast.AugAssign)

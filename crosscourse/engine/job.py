@@ -203,11 +203,15 @@ class Job:
             self._write_log(f"taken from the result cache: {key}")
             digests = {label: kept.digest for label, kept in entry.outputs.items()}
             source = self.step.source
-            return self._placed(scratch, digests, {
-                "source": self.shared.fingerprint(source.path) if source else {},
-                "reads": msgspec.to_builtins(reads),
-                "content": content,
-            })
+            return self._placed(
+                scratch,
+                digests,
+                {
+                    "source": self.shared.fingerprint(source.path) if source else {},
+                    "reads": msgspec.to_builtins(reads),
+                    "content": content,
+                },
+            )
         return None
 
     def _work(self, base: str, scratch: Path) -> Record:
@@ -294,9 +298,7 @@ class Job:
             files.move(scratch / "outputs" / label, path)
             rows[label] = [os.path.relpath(path), digests[label], *files.signature(path)]
         step = self.step
-        result: Value = (
-            step.result(step.spec, step.place) if step.result and step.place is not None else dict(digests)
-        )
+        result: Value = step.result(step.spec, step.place) if step.result and step.place is not None else dict(digests)
         return {"outputs": rows, "result": result, **more}
 
     def _remove_former(self, record: Record) -> None:

@@ -20,8 +20,9 @@ class Places:
 
     ``scratch``: an empty folder, removed at the end. ``caches``: the user's cache folder, for the caches of compilers,
     which may decide how long the work takes and never what comes out. ``needed``: of each step that is needed its
-    outputs by label, or its place under the label "". ``grant``: what heavy work may use. ``reported``: what a person should read when the step is done.
-    ``paths``: where more of what the spec speaks of lies. ``learned``: what was read of the source, if the work found out.
+    outputs by label, or its place under the label "". ``paths``: where more of what the spec speaks of lies.
+    ``grant``: what heavy work may use. ``reported``: what a person should read when the step is done.
+    ``learned``: what was read of the source, if the work found out.
     """
 
     task: str

@@ -51,7 +51,6 @@ class Shared:
     make_pool: Callable[[], Pool]
     make_code: Callable[[], Code]
     make_results: Callable[[], Results]
-    trim: Callable[[int], object]
     steps: dict[str, Step] = field(default_factory=dict)
     _running: set[str] = field(default_factory=set)
     _idle: threading.Condition = field(default_factory=threading.Condition)
@@ -90,9 +89,7 @@ class Shared:
         """The content of what is read of a checkout."""
         return self.fingerprints.content(folder, fingerprint, reads)
 
-    def keep(
-        self, key: str, kind: str, outputs: Mapping[str, Path], digests: Mapping[str, str], reads: object
-    ) -> None:
+    def keep(self, key: str, kind: str, outputs: Mapping[str, Path], digests: Mapping[str, str], reads: object) -> None:
         """Put a step's outputs into the result cache."""
         self._kept_something |= self.results.put(key, kind, outputs, digests, reads)
 
@@ -134,4 +131,4 @@ class Shared:
     def close(self) -> None:
         """At the end of a run: the result cache is kept within bounds."""
         if self._kept_something:
-            self.trim(self.limit)
+            self.results.trim(self.limit)

@@ -1,7 +1,7 @@
 """A step, declared: one task of the graph as a derivation.
 
-A step is a *kind* (its work), a *spec*, the results of the steps it *needs*, and its *source*. These and the code of the
-work decide the bytes of its outputs; their digest is its key (``job``). The work is a function at module level that
+A step is a *kind* (its work), a *spec*, the results of the steps it *needs*, and its *source*. These and the code of
+the work decide the bytes of its outputs; their digest is its key (``job``). The work is a function at module level that
 sees the spec and its ``Places`` and nothing else, so that what is not in the key cannot matter.
 
 Steps that touch what is no derivation (upstream, a tool's installation, a machine that is booted) have a *place*, a
@@ -43,12 +43,13 @@ class Step:
 
     ``work(spec, places)`` does it. ``needs``: steps whose results count; ``after``: steps that only come first.
     ``memory``: the work's peak in MiB, where it is heavy: it then waits for a processor; work of the same ``turn`` is
-    done one after the other. ``outputs``: label → file, each written to ``places.output(label)``. ``kept``: whether the result cache keeps them.
-    ``place``: what is made beside outputs; ``provides``: files in it that other steps ask for by label. ``probe(spec, place)`` says what is missing there; ``result(spec, place)``
-    what steps that need this one see, by default the digests of the outputs.
-    ``paths``: where more of what the spec speaks of lies; like all paths no part of the key.
-    ``remover(step, dry_run)`` removes what is no output; yields what it removed. ``advice(step)``: what a plan says of
-    the step beside its reasons.
+    done one after the other.
+    ``outputs``: label → file, each written to ``places.output(label)``. ``kept``: whether the result cache keeps them.
+    ``place``: what is made beside outputs; ``provides``: files in it that other steps ask for by label.
+    ``probe(spec, place)`` says what is missing there; ``result(spec, place)`` what steps that need this one see, by
+    default the digests of the outputs. ``paths``: where more of what the spec speaks of lies; like all paths no part of
+    the key. ``remover(step, dry_run)`` removes what is no output; yields what it removed. ``advice(step)``: what a plan
+    says of the step beside its reasons.
     """
 
     name: str

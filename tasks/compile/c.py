@@ -14,7 +14,7 @@ from crosscourse.manifest import references
 from crosscourse.manifest.model import Manifest
 from crosscourse.run import process
 from tasks import names
-from toolchains.c import dependencies, zig
+from toolchains.c import zig
 from toolchains.c.builder import Builder, Generate, commands
 from toolchains.targets import Zig
 
@@ -74,6 +74,8 @@ def builder(spec: CSpec, at: Places) -> Builder:
 
 def tell_reads(spec: CSpec, at: Places, builder: Builder, *, flags: Sequence[str], copied: Iterable[str] = ()) -> None:
     """Tell what of the source was read. ``flags``: of compiler and linker. ``copied``: files that are read by us."""
+    from toolchains.c import dependencies
+
     templates = [step.template for step in spec.generate if step.template]
     at.read(
         dependencies.reads(

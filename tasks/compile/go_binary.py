@@ -19,8 +19,6 @@ from tasks.compile.static_library import libraries
 from tasks.members import Member
 from toolchains import go
 from toolchains.c import zig
-from toolchains.go_closure import closure
-from toolchains.go_memory import go_memory_settings
 from toolchains.targets import Target, Zig
 
 if TYPE_CHECKING:
@@ -125,6 +123,10 @@ def needs(spec: GoBuild) -> tuple[str, ...]:
 
 def build(spec: GoBuild, at: Places) -> None:
     """One ``go build``, and then the question what of the source went into it."""
+    # Here, not above: a build with nothing to do compiles nothing, and must start fast.
+    from toolchains.go_closure import closure
+    from toolchains.go_memory import go_memory_settings
+
     env, folder = environment(spec, at), at.source / spec.directory
     memory = go_memory_settings(at.grant.memory, at.grant.processors) if at.grant else {}
     at.run(command(spec, at.output()), env=env | memory, cwd=folder)

@@ -9,7 +9,6 @@ from typing import Protocol
 
 from crosscourse.errors import CrosscourseError
 from crosscourse.manifest.types import RelativePath, Table
-from toolchains.c import dependencies
 
 GENERATED = "{generated}/"
 
@@ -103,6 +102,8 @@ class Builder:
 
     def read(self) -> list[str]:
         """The files that were read, as the compiler's dep-files say; relative ones are of the checkout."""
+        from toolchains.c import dependencies
+
         return [
             path
             for file in sorted(self.objects.glob("*.d"))

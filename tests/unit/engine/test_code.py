@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from crosscourse.engine.code import Code, CodeError
+from crosscourse.engine.code import Code
+from crosscourse.errors import CodeError
 
 ROOT = Path(__file__).parents[3]
 
