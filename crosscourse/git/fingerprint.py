@@ -15,11 +15,14 @@ import hashlib
 import io
 import os
 import re
+import shutil
 import stat
 import subprocess
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import BinaryIO
@@ -66,7 +69,10 @@ def refresh(folder: Path) -> None:
     """Have git note the times of a checkout's files, so that it needn't read them at each status (three times faster).
 
     For whoever just made the checkout: it takes the lock of git's index, on which a person's own git would fail.
+    A file of the second in which the index is written would be read at each status all the same
+    (https://git-scm.com/docs/racy-git), so that second is waited for.
     """
+    time.sleep(1.0 - time.time() % 1.0)
     _git(folder, ["status", "--porcelain"], locks=True)
 
 
@@ -75,7 +81,7 @@ def _git(folder: Path, words: Sequence[str], *, locks: bool = False) -> str:
     env = {name: value for name, value in os.environ.items() if name not in _OTHERS}
     try:
         done = subprocess.run(  # short, read-only, and on the no-op path where sh is not loaded
-            ["git", *([] if locks else ["--no-optional-locks"]), *words],
+            [_program(), *([] if locks else ["--no-optional-locks"]), *words],
             cwd=folder,
             capture_output=True,
             check=False,
@@ -88,6 +94,12 @@ def _git(folder: Path, words: Sequence[str], *, locks: bool = False) -> str:
     if done.returncode:
         raise CrosscourseError(str(folder), f"git can't tell its state: {done.stderr.decode(errors='replace').strip()}")
     return os.fsdecode(done.stdout)
+
+
+@cache
+def _program() -> str:
+    """git's own path: one look along PATH in place of one a call."""
+    return shutil.which("git") or "git"
 
 
 def parse_status(text: str) -> Status:

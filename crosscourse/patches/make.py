@@ -15,6 +15,7 @@ from crosscourse.engine.spec import Spec
 from crosscourse.errors import CrosscourseError
 from crosscourse.git.checkout import Mark, mark_file, read_mark, refuse_edits, write_mark
 from crosscourse.git.command import git
+from crosscourse.git.fingerprint import refresh
 from crosscourse.git.local import is_local
 from crosscourse.git.store import configure, store_commit
 from crosscourse.patches.apply import PatchError, commit_patches
@@ -68,7 +69,7 @@ def make_checkout(
         write_mark(failure, _mark(base, "", error.outcomes, vendor_patches))
         raise
     git(partial, "checkout", "--quiet", "--detach", commit, log=at.log)
-    git(partial, "status", "--short", log=at.log)  # refreshes the index: later calls are quicker
+    refresh(partial)
     write_mark(mark_file(partial), _mark(base, commit, outcomes, vendor_patches))
     _swap(partial, folder)
     files.remove(failure)

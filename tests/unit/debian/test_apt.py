@@ -11,8 +11,9 @@ import pytest
 
 from crosscourse.debian import apt
 from crosscourse.debian.apt import DebianError, Wanted, fetch, find_keyring, find_mirror
-from crosscourse.engine.step import Context
+from crosscourse.engine.places import Places
 from crosscourse.run.process import CommandError
+from tests.unit.places import make_places
 
 MIRROR = "http://mirror.test/debian"
 WANTED = Wanted(suite="bookworm", architecture="armhf", packages=("tool", "libx1"), without=("dpkg", "tool", "perl"))
@@ -29,9 +30,8 @@ def needs(program: str) -> str:
 
 
 @pytest.fixture
-def context(tmp_path: Path) -> Context:
-    (tmp_path / "scratch").mkdir()
-    return Context(task="guest:armv7:system", log=tmp_path / "log", scratch=tmp_path / "scratch")
+def at(tmp_path: Path) -> Places:
+    return make_places(tmp_path)
 
 
 @pytest.fixture
@@ -71,10 +71,10 @@ SECURITY = "http://mirror.test/debian-security/|Debian|main|Packages|Debian-Secu
     ids=["only", "not security", "not another's", "before update", "one that is known", "other lines"],
 )
 def test_the_mirror_of_this_machine(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, context: Context, rows: list[str], expected: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: Places, rows: list[str], expected: str
 ) -> None:
     stand_in(tmp_path, monkeypatch, targets(*rows))
-    assert find_mirror(None, context) == expected
+    assert find_mirror(None, at) == expected
 
 
 @pytest.mark.parametrize(
@@ -88,19 +88,19 @@ def test_the_mirror_of_this_machine(
         "http://mirror.test/else/||main|Packages|",
     ],
 )
-def test_no_mirror_of_debian(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, context: Context, row: str) -> None:
+def test_no_mirror_of_debian(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: Places, row: str) -> None:
     stand_in(tmp_path, monkeypatch, targets(row))
     with pytest.raises(DebianError, match="knows no Debian archive") as caught:
-        find_mirror(None, context)
+        find_mirror(None, at)
     assert 'debian = "http://MIRROR/debian"' in caught.value.remedy
     assert "crosscourse.toml" in caught.value.remedy
 
 
 def test_the_users_setting_wins_and_the_machine_is_not_asked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, context: Context
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: Places
 ) -> None:
     stand_in(tmp_path, monkeypatch, "touch asked; " + targets("http://d.test/d|Debian|main|Packages|D"))
-    assert find_mirror(MIRROR, context) == MIRROR
+    assert find_mirror(MIRROR, at) == MIRROR
     assert not (tmp_path / "asked").exists()
 
 
@@ -136,10 +136,10 @@ esac
 """
 
 
-def test_fetch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, context: Context, keyring: Path) -> None:
+def test_fetch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: Places, keyring: Path) -> None:
     stand_in(tmp_path, monkeypatch, FETCHING)
     (tmp_path / "plan").write_text(PLAN)
-    found = fetch(WANTED, cache=tmp_path / "cache", mirror=MIRROR, context=context)
+    found = fetch(WANTED, cache=tmp_path / "cache", mirror=MIRROR, at=at)
     folder = tmp_path / "cache/debian/bookworm-armhf"
     assert found == [folder / "archives" / name for name in FILES]
     assert (tmp_path / "calls").read_text().splitlines() == [
@@ -160,22 +160,22 @@ def test_fetch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, context: Context
 )
 @pytest.mark.usefixtures("keyring")
 def test_what_was_not_fetched_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, context: Context, plan: str, expected: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: Places, plan: str, expected: str
 ) -> None:
     stand_in(tmp_path, monkeypatch, FETCHING)
     (tmp_path / "plan").write_text(plan)
     with pytest.raises(DebianError, match=expected) as caught:
-        fetch(WANTED, cache=tmp_path / "cache", mirror=MIRROR, context=context)
-    assert str(context.log) in caught.value.remedy
+        fetch(WANTED, cache=tmp_path / "cache", mirror=MIRROR, at=at)
+    assert str(at.log) in caught.value.remedy
 
 
 @pytest.mark.usefixtures("keyring")
 def test_what_is_taken_to_be_there_but_not_what_is_wanted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, context: Context
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: Places
 ) -> None:
     stand_in(tmp_path, monkeypatch, FETCHING)
     (tmp_path / "plan").write_text(PLAN)
-    fetch(WANTED, cache=tmp_path / "cache", mirror=MIRROR, context=context)
+    fetch(WANTED, cache=tmp_path / "cache", mirror=MIRROR, at=at)
     paragraphs = (tmp_path / "cache/debian/bookworm-armhf/status").read_text().strip().split("\n\n")
     fields = [dict(line.split(": ", 1) for line in text.splitlines()) for text in paragraphs]
     assert [(row["Package"], row["Status"], row["Architecture"]) for row in fields] == [
@@ -186,12 +186,12 @@ def test_what_is_taken_to_be_there_but_not_what_is_wanted(
 
 @pytest.mark.usefixtures("keyring")
 def test_apt_reads_the_configuration_as_it_is_meant(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, context: Context
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: Places
 ) -> None:
     program = needs("apt-config")
     stand_in(tmp_path, monkeypatch, FETCHING)
     (tmp_path / "plan").write_text(PLAN)
-    fetch(WANTED, cache=tmp_path / "cache", mirror=MIRROR, context=context)
+    fetch(WANTED, cache=tmp_path / "cache", mirror=MIRROR, at=at)
     folder = tmp_path / "cache/debian/bookworm-armhf"
     env = {"PATH": os.environ["PATH"], "APT_CONFIG": str(folder / "apt.conf")}
     dump = subprocess.run([program, "dump"], env=env, check=True, capture_output=True, text=True).stdout
@@ -210,13 +210,13 @@ def test_apt_reads_the_configuration_as_it_is_meant(
 
 
 @pytest.mark.usefixtures("keyring")
-def test_the_machines_proxies_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, context: Context) -> None:
+def test_the_machines_proxies_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: Places) -> None:
     stand_in(tmp_path, monkeypatch, FETCHING)
     (tmp_path / "plan").write_text(PLAN)
     said = 'APT "";\nAcquire::http::Proxy "http://proxy.test:8080";\nAcquire::https::Proxy "";\nAcquire::Retries "3";\n'
     (tmp_path / "bin" / "apt-config").write_text(f"#!/bin/sh\ncat <<'END'\n{said}END\n")
     (tmp_path / "bin" / "apt-config").chmod(0o755)
-    fetch(WANTED, cache=tmp_path / "cache", mirror=MIRROR, context=context)
+    fetch(WANTED, cache=tmp_path / "cache", mirror=MIRROR, at=at)
     rows = (tmp_path / "cache/debian/bookworm-armhf/apt.conf").read_text().splitlines()
     assert [row for row in rows if row.startswith("Acquire::")] == [
         'Acquire::Languages "none";',
@@ -237,11 +237,11 @@ def test_the_machines_proxies_are_used(tmp_path: Path, monkeypatch: pytest.Monke
 )
 @pytest.mark.usefixtures("keyring")
 def test_what_apt_refuses_is_explained(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, context: Context, said: str, kind: type[Exception], expected: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: Places, said: str, kind: type[Exception], expected: str
 ) -> None:
     stand_in(tmp_path, monkeypatch, f'echo call >>calls; echo "{said}"; exit 100')
     with pytest.raises(kind, match=expected) as caught:
-        fetch(WANTED, cache=tmp_path / "cache", mirror=MIRROR, context=context)
+        fetch(WANTED, cache=tmp_path / "cache", mirror=MIRROR, at=at)
     assert type(caught.value) is kind
     assert (tmp_path / "calls").read_text() == "call\n"
 
@@ -264,28 +264,28 @@ def troubled(said: str) -> str:
 )
 @pytest.mark.usefixtures("keyring")
 def test_trouble_of_the_network_is_worth_another_try(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, context: Context, said: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: Places, said: str
 ) -> None:
     monkeypatch.setenv("CROSSCOURSE_RETRIES", "3")
     monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
     stand_in(tmp_path, monkeypatch, troubled(said))
     (tmp_path / "plan").write_text(PLAN)
-    assert len(fetch(WANTED, cache=tmp_path / "cache", mirror=MIRROR, context=context)) == len(FILES)
+    assert len(fetch(WANTED, cache=tmp_path / "cache", mirror=MIRROR, at=at)) == len(FILES)
 
 
 @pytest.mark.usefixtures("keyring")
-def test_trouble_that_stays_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, context: Context) -> None:
+def test_trouble_that_stays_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: Places) -> None:
     monkeypatch.setenv("CROSSCOURSE_RETRIES", "2")
     monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
     stand_in(tmp_path, monkeypatch, troubled("E: Could not connect to mirror.test"))
     with pytest.raises(CommandError, match=r"exit status 100") as caught:
-        fetch(WANTED, cache=tmp_path / "cache", mirror=MIRROR, context=context)
+        fetch(WANTED, cache=tmp_path / "cache", mirror=MIRROR, at=at)
     assert caught.value.tail == "E: Could not connect to mirror.test"
     assert len((tmp_path / "calls").read_text().splitlines()) == 2
 
 
 def test_an_archive_without_a_signature_is_refused_by_apt_itself(
-    tmp_path: Path, context: Context, keyring: Path
+    tmp_path: Path, at: Places, keyring: Path
 ) -> None:
     needs("apt-get")
     release = tmp_path / "mirror" / "dists" / "bookworm" / "Release"
@@ -293,5 +293,5 @@ def test_an_archive_without_a_signature_is_refused_by_apt_itself(
     release.write_text("Origin: Debian\nSuite: bookworm\nCodename: bookworm\nArchitectures: armhf\nComponents: main\n")
     keyring.touch()
     with pytest.raises(DebianError, match="is not signed") as caught:
-        fetch(WANTED, cache=tmp_path / "cache", mirror=f"file:{tmp_path}/mirror", context=context)
+        fetch(WANTED, cache=tmp_path / "cache", mirror=f"file:{tmp_path}/mirror", at=at)
     assert "update debian-archive-keyring" in caught.value.remedy

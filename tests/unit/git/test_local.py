@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from crosscourse.engine.step import Context
 from crosscourse.errors import CrosscourseError
 from crosscourse.git.local import is_local, make_store
 from crosscourse.git.store import store_commit
+from tests.unit.places import make_places
 
 
 @pytest.fixture
@@ -22,10 +22,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def made(folder: Path, place: Path, *, date: int = 1) -> str:
-    scratch = place / "scratch"
-    scratch.mkdir(parents=True)
-    context = Context(task="source:x", log=place / "log", scratch=scratch)
-    make_store(folder, place / "store", context, name="x", url="example", date=date)
+    make_store(folder, place / "store", make_places(place), name="x", url="example", date=date)
     return store_commit(place / "store")
 
 

@@ -8,18 +8,18 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from crosscourse.engine.step import Context
+from crosscourse.engine.places import Places
 from crosscourse.errors import CrosscourseError
 from crosscourse.git.store import Pin, TagMovedError, check_tag, fetch, is_whole, store_commit, store_folder
+from tests.unit.places import make_places
 
 A, B = "a" * 40, "b" * 40
 PIN = Pin(name="x", url="https://example.org/x", commit=A, tag="v1", omit=("docs",))
 
 
 @pytest.fixture
-def context(tmp_path: Path) -> Context:
-    (tmp_path / "scratch").mkdir()
-    return Context(task="source:x", log=tmp_path / "log", scratch=tmp_path / "scratch")
+def at(tmp_path: Path) -> Places:
+    return make_places(tmp_path)
 
 
 @pytest.fixture
@@ -66,36 +66,36 @@ def test_the_path_of_a_store_stays() -> None:
     assert store_folder(Path("/c"), PIN) == Path("/c/git/x-aaaaaaaaaaaa-7c34a69d23")
 
 
-def test_exactly_the_pinned_commit_is_fetched(upstream: Pin, context: Context, tmp_path: Path) -> None:
+def test_exactly_the_pinned_commit_is_fetched(upstream: Pin, at: Places, tmp_path: Path) -> None:
     store = tmp_path / "cache" / "store"
     assert not is_whole(store)
-    fetch(upstream, store, context)
+    fetch(upstream, store, at)
     assert is_whole(store)
     assert store_commit(store) == upstream.commit
     assert blobs(store) == {"kept"}
     assert sorted(path.name for path in store.parent.iterdir()) == [".store.lock", "store"]
 
 
-def test_a_whole_store_asks_nobody(upstream: Pin, context: Context, tmp_path: Path) -> None:
+def test_a_whole_store_asks_nobody(upstream: Pin, at: Places, tmp_path: Path) -> None:
     store = tmp_path / "store"
-    fetch(upstream, store, context)
+    fetch(upstream, store, at)
     (tmp_path / "upstream").rename(tmp_path / "gone")
-    fetch(upstream, store, context)
+    fetch(upstream, store, at)
 
 
-def test_a_moved_tag_makes_no_store(upstream: Pin, context: Context, tmp_path: Path) -> None:
+def test_a_moved_tag_makes_no_store(upstream: Pin, at: Places, tmp_path: Path) -> None:
     store = tmp_path / "store"
     with pytest.raises(TagMovedError, match=upstream.commit):
-        fetch(msgspec.structs.replace(upstream, commit=A), store, context)
+        fetch(msgspec.structs.replace(upstream, commit=A), store, at)
     assert not is_whole(store)
-    fetch(upstream, store, context)  # goes on with what the failed one left
+    fetch(upstream, store, at)  # goes on with what the failed one left
     assert is_whole(store)
 
 
-def test_a_commit_that_upstream_has_not(upstream: Pin, context: Context, tmp_path: Path) -> None:
+def test_a_commit_that_upstream_has_not(upstream: Pin, at: Places, tmp_path: Path) -> None:
     store = tmp_path / "store"
     with pytest.raises(CrosscourseError, match="source 'x'"):
-        fetch(msgspec.structs.replace(upstream, commit=A, tag=None), store, context)
+        fetch(msgspec.structs.replace(upstream, commit=A, tag=None), store, at)
     assert not is_whole(store)
     assert not (tmp_path / ".store.partial").exists()
 

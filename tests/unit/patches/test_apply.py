@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from crosscourse.engine.step import Context
 from crosscourse.patches.apply import PatchError, commit_patches
 from crosscourse.patches.states import APPLIED, FAILED, UPSTREAM
+from tests.unit.places import make_places
 
 LINES = [f"{number}\n" for number in range(8)]
 
@@ -38,11 +38,9 @@ def patch(tmp_path: Path, name: str, old: str, new: str, *, file: str = "a") -> 
 
 
 def committed(folder: Path, *patches: Path, date: int = 1) -> tuple[str, dict[str, str]]:
-    scratch = folder.parent / "scratch"
-    scratch.mkdir(exist_ok=True)
-    context = Context(task="patch:x", log=folder.parent / "log", scratch=scratch)
+    at = make_places(folder.parent)
     base = git(folder, "rev-parse", "HEAD")
-    return commit_patches(folder, base, {path.name: path for path in patches}, context, source="x", date=date)
+    return commit_patches(folder, base, {path.name: path for path in patches}, at, source="x", date=date)
 
 
 def test_each_patch_is_a_commit_and_no_file_is_touched(folder: Path, tmp_path: Path) -> None:

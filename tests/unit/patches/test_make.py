@@ -8,7 +8,6 @@ import msgspec
 import pytest
 
 from crosscourse import files
-from crosscourse.engine.step import Context
 from crosscourse.errors import CrosscourseError
 from crosscourse.git.checkout import (
     EditedCheckoutError,
@@ -23,6 +22,7 @@ from crosscourse.git.local import make_store
 from crosscourse.patches.apply import PatchError
 from crosscourse.patches.make import PatchedSource, make_checkout
 from crosscourse.patches.states import APPLIED, FAILED
+from tests.unit.places import make_places
 
 PATCH = "diff --git a/a b/a\n--- a/a\n+++ b/a\n@@ -1 +1 @@\n-one\n+two\n"
 
@@ -37,12 +37,11 @@ class Place:
         self.patches = folder / "vendor-patches"
         self.patches.mkdir()
         self.patch(PATCH)
-        self.context = Context(task="patch:x", log=folder / "log", scratch=folder / "scratch")
-        self.context.scratch.mkdir()
+        self.at = make_places(folder)
         (folder / "upstream").mkdir()
         for name, text in (("a", "one\n"), ("left-out", "")):
             (folder / "upstream" / name).write_text(text)
-        make_store(folder / "upstream", self.store, self.context, name="x", url="upstream", date=1)
+        make_store(folder / "upstream", self.store, self.at, name="x", url="upstream", date=1)
 
     def patch(self, text: str) -> None:
         (self.patches / "p.patch").write_text(text)
@@ -51,6 +50,7 @@ class Place:
         spec = PatchedSource(
             name="x",
             url="upstream",
+            commit=None,
             omit=("left-out",),
             patches=("p.patch",),
             digests={"p.patch": files.digest(self.patches / "p.patch")},
@@ -60,7 +60,7 @@ class Place:
         make_checkout(
             msgspec.structs.replace(spec, **changed),
             self.folder,
-            self.context,
+            self.at,
             store=self.store,
             vendor_patches=self.patches,
             failure=self.failure,

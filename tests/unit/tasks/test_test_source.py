@@ -6,8 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tasks.test_source import EmulatorMissingError, failures, find_emulator, packages
-from toolchains.targets import get_target
+from crosscourse.layout import Layout
+from crosscourse.manifest.load import load_manifest
+from tasks.kinds import TABLES
+from tasks.test_source import EmulatorMissingError, SourceTests, failures, find_emulator, packages, steps
+from toolchains.targets import get_target, host_goarch
+
+ROOT = Path(__file__).resolve().parents[3]
 
 OUTPUT = """$ go test -count=1 ./...
 go: downloading example.org/x v1.0.0
@@ -49,23 +54,33 @@ def test_nothing_failed() -> None:
     assert failures("ok  \texample.org/a\t0.004s\n") == []
 
 
-def foreign() -> str:
-    import platform
-
-    return "arm64" if platform.machine() in ("x86_64", "amd64") else "amd64"
-
-
 def test_emulator_by_either_name(tmp_path: Path) -> None:
-    target = get_target(foreign())
+    spec = SourceTests(
+        source="x",
+        packages=["./..."],
+        flags=[],
+        test_flags=[],
+        downloads=False,
+        target="arm64",
+        go_env={},
+        emulator="qemu-aarch64",
+    )
     with pytest.raises(EmulatorMissingError) as caught:
-        find_emulator(target, str(tmp_path))
-    assert target.elf.emulator in str(caught.value)
+        find_emulator(spec, str(tmp_path))
+    assert "tests for arm64" in str(caught.value)
+    assert "qemu-aarch64" in str(caught.value)
     assert "apt-get install qemu-user-static" in str(caught.value)
-    for name in (f"{target.elf.emulator}-static", target.elf.emulator):
+    for name in ("qemu-aarch64-static", "qemu-aarch64"):
         (tmp_path / name).write_text("#!/bin/sh\n")
         (tmp_path / name).chmod(0o755)
-        assert find_emulator(target, str(tmp_path)) == str(tmp_path / name)
+        assert find_emulator(spec, str(tmp_path)) == str(tmp_path / name)
 
 
-def test_host_needs_no_emulator(tmp_path: Path) -> None:
-    assert find_emulator(get_target({"arm64": "amd64", "amd64": "arm64"}[foreign()]), str(tmp_path)) is None
+@pytest.mark.parametrize("target", ["armv7", "arm64", "amd64"])
+def test_only_another_machines_tests_need_an_emulator(tmp_path: Path, target: str) -> None:
+    machine = get_target(target)
+    emulator = "" if machine.goarch == host_goarch() else machine.elf.emulator
+    manifest = load_manifest(ROOT / "releases" / "printer.toml", patches=ROOT / "vendor-patches", tables=TABLES)
+    layout = Layout(root=ROOT, release="printer", cache=tmp_path, override={})
+    (spec,) = (step.spec for step in steps(manifest, layout, machine))
+    assert (spec.target, spec.emulator) == (target, emulator)

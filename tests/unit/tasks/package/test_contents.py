@@ -8,7 +8,7 @@ from tasks.package.contents import Content
 from tasks.package.steps import distribution
 from toolchains.targets import get_target
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 
 
 def test_printer() -> None:

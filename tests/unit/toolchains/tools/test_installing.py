@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import signal
 import subprocess
 import sys
@@ -13,14 +12,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from crosscourse.errors import CrosscourseError, UnknownNameError
+from crosscourse.errors import CrosscourseError
 from crosscourse.run import process
 from crosscourse.run.process import CommandError, DiskFullError
 from toolchains.tools import installing, pins
 from toolchains.tools.installing import install_tool
-from toolchains.tools.pins import Tool, get_tool, host_arch, is_installed, load_tools, program, tool_path
+from toolchains.tools.pins import Tool, get_tool, is_installed, program, tool_path
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 class Runner:
@@ -59,58 +58,6 @@ def runner(tmp_path: Path) -> Runner:
 
 def left_in(cache: Path) -> list[str]:
     return sorted(path.name for path in cache.iterdir() if path.suffix != ".lock")
-
-
-def test_every_pin_serves_both_architectures(monkeypatch: pytest.MonkeyPatch) -> None:
-    every = [tool for versions in load_tools().values() for tool in versions.values()]
-    assert len(every) >= 9
-    for machine in ("x86_64", "aarch64"):
-        monkeypatch.setattr(platform, "machine", lambda machine=machine: machine)
-        paths = {tool_path(tool, Path("/cache")) for tool in every}
-        assert len(paths) == len(every)
-    for tool in every:
-        if tool.bootstrap:
-            assert get_tool(tool.name, tool.bootstrap).package
-
-
-def test_unknown_names_are_told_the_known_ones() -> None:
-    with pytest.raises(UnknownNameError, match=r"go version '1\.26\.9'(?s:.*)Known: .*1\.26\.8"):
-        get_tool("go", "1.26.9")
-    with pytest.raises(UnknownNameError, match="Did you mean 'zig'"):
-        get_tool("zigg", "0.16.0")
-
-
-@pytest.mark.parametrize(
-    ("machine", "arch"), [("x86_64", "amd64"), ("AMD64", "amd64"), ("aarch64", "arm64"), ("armv7l", None), ("", None)]
-)
-def test_host_architecture(monkeypatch: pytest.MonkeyPatch, machine: str, arch: str | None) -> None:
-    monkeypatch.setattr(platform, "machine", lambda: machine)
-    if arch:
-        assert host_arch() == arch
-    else:
-        with pytest.raises(pins.UnsupportedHostError, match=machine or "unknown kind"):
-            host_arch()
-
-
-def test_a_32_bit_python_on_a_64_bit_kernel_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "maxsize", 2**31 - 1)
-    with pytest.raises(pins.UnsupportedHostError, match="32-bit programs"):
-        host_arch()
-
-
-@pytest.mark.parametrize(
-    "text", ["", "package = 'x'", "package = 'x'\nbootstrap = '1'\nh1.any = '1'\nsha256.any = '1'", "x = 1"]
-)
-def test_a_malformed_table_is_refused(tmp_path: Path, text: str) -> None:
-    file = tmp_path / "tools.toml"
-    file.write_text(f'[go."1"]\n{text}\n')
-    with pytest.raises(msgspec.ValidationError):
-        load_tools(file)
-
-
-def test_a_changed_pin_is_another_folder(gperf: Tool) -> None:
-    changed = msgspec.structs.replace(gperf, sha256={"any": "0" * 64})
-    assert tool_path(changed, Path("/cache")) != tool_path(gperf, Path("/cache"))
 
 
 def test_install(tmp_path: Path, gperf: Tool, runner: Runner) -> None:
@@ -184,11 +131,6 @@ def test_an_index_without_the_wheel(tmp_path: Path, gperf: Tool) -> None:
         install_tool(gperf, tmp_path / "cache", run=runner, note=silent)
 
 
-def test_no_pin_for_this_architecture(gperf: Tool, tmp_path: Path) -> None:
-    with pytest.raises(pins.NoWheelError):
-        tool_path(msgspec.structs.replace(gperf, sha256={"sparc": "0" * 64}), tmp_path)
-
-
 @pytest.mark.parametrize(
     ("raised", "expected"),
     [
@@ -197,7 +139,7 @@ def test_no_pin_for_this_architecture(gperf: Tool, tmp_path: Path) -> None:
         (PermissionError(13, "Permission denied", "/cache"), CrosscourseError),
         (CommandError("pip", "ended", "something of its own"), CommandError),
         (CommandError("go", "ended", "dial tcp: lookup: no such host"), installing.DownloadError),
-        (CommandError("go", "ended", "verifying module: checksum mismatch\nSECURITY ERROR"), installing.HashMismatchError),
+        (CommandError("go", "ended", "verifying module: checksum mismatch\nSECURITY"), installing.HashMismatchError),
     ],
 )
 def test_failures_are_explained(

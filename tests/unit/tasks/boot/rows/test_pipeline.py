@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from crosscourse.engine.step import Context
+from tasks.boot.report import RowError
 from tasks.boot.rows import pipeline, worker
 from tasks.boot.rows.fly import Build, Fly, FlyError, lines_with
 from tasks.boot.rows.pipeline import PROGRAMS, task
-from tasks.boot.report import RowError
+from tests.unit.places import make_places
 
 PIPELINE = pipeline.pipeline(5000)
 RESOURCES = {resource["name"]: resource for resource in PIPELINE["resources"]}
@@ -179,8 +179,7 @@ def fly(tmp_path: Path) -> Fly:
     program = tmp_path / "fly"
     program.write_text(FLY)
     program.chmod(0o755)
-    context = Context(task="boot:armv7:x", log=tmp_path / "log", scratch=tmp_path)
-    return Fly(program=program, home=tmp_path, context=context)
+    return Fly(program=program, home=tmp_path, at=make_places(tmp_path))
 
 
 BUILD = Build(job="fails", number="7")

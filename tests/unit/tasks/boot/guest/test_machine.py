@@ -20,11 +20,10 @@ from crosscourse.run import process
 from crosscourse.run.process import CommandError, StoppedError
 from crosscourse.run.service import Service
 from tasks.boot.guest import machine
-from tasks.boot.guest.machine import Answer, Disk, Guest, GuestError, command, running
-from tasks.boot.paths import System
+from tasks.boot.guest.machine import Answer, Disk, Guest, GuestError, System, command, running
 from toolchains.targets import get_target
 
-SYSTEM = System(kernel=Path("/g/vmlinuz"), initramfs=Path("/g/initramfs.cpio"), root=Path("/g/root.ext4"))
+SYSTEM = System(kernel=Path("/g/vmlinuz"), initramfs=Path("/g/initramfs.cpio"))
 
 
 def encoded(text: str | bytes) -> bytes:

@@ -19,7 +19,7 @@ from crosscourse import archive
 from crosscourse.archive import Entry
 from crosscourse.run.process import CommandError
 from tasks.boot.guest import image
-from tasks.boot.guest.image import DOCKER_MANIFEST, INDEX, MANIFEST, MARK, PLATFORMS, Image, name_of, push
+from tasks.boot.guest.image import DOCKER_MANIFEST, INDEX, MANIFEST, MARK, PLATFORMS, Image, push
 from tasks.boot.host import registry
 from tasks.boot.host.ports import free_port
 from tasks.boot.host.prerequisites import REGISTRY, MissingError, find
@@ -103,9 +103,9 @@ def test_the_same_again_is_the_same_image(store: Registry, pushed: Image, layer:
 
 
 def test_every_target_has_its_entry() -> None:
-    assert {name_of(target.oci) for target in load_targets().values()} <= set(map(name_of, PLATFORMS))
-    assert [name_of(platform) for platform in PLATFORMS] == NAMES
-    assert name_of(Oci(architecture="riscv64")) == "riscv64"
+    assert {target.oci.name for target in load_targets().values()} <= {platform.name for platform in PLATFORMS}
+    assert [platform.name for platform in PLATFORMS] == NAMES
+    assert Oci(architecture="riscv64").name == "riscv64"
 
 
 def test_what_is_not_there_is_told_with_its_name(store: Registry) -> None:

@@ -7,6 +7,7 @@ import pytest
 from crosscourse.engine.places import Places
 from crosscourse.errors import CrosscourseError
 from tasks.rootfs.native import ResourceTypeBuild, entries, needs
+from tests.unit.places import make_places
 
 SPEC = ResourceTypeBuild(
     programs={"/opt/out": "compile:armv7:b", "/opt/in": "compile:armv7:a", "/opt/check": "compile:armv7:a"},
@@ -20,18 +21,14 @@ SPEC = ResourceTypeBuild(
 
 
 def places(folder: Path) -> Places:
-    return Places(
-        task="rootfs:armv7:x",
-        log=folder / "log",
-        scratch=folder,
-        caches=folder,
+    return make_places(
+        folder,
         needed={
             "compile:armv7:a": {"a": folder / "a"},
             "compile:armv7:b": {"b": folder / "b"},
             "toolchain:zones": {"": folder / "zones"},
         },
         labels=("rootfs.tgz", "resource_metadata.json"),
-        show=print,
     )
 
 

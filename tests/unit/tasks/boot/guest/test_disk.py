@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from crosscourse.archive import Entry
-from crosscourse.engine.step import Context
+from crosscourse.engine.places import Places
 from crosscourse.run.process import CommandError
-from tasks.boot.guest.disk import MIB, SYSTEM, environment, make_ext4, size_of, write_cpio, write_folder
+from tasks.boot.guest.disk import MIB, environment, make_ext4, size_of, write_cpio, write_folder
+from tasks.boot.host.prerequisites import SYSTEM
+from tests.unit.places import make_places
 
 ENTRIES = [
     Entry(name="init", source=b"#!/bin/sh\n", mode=0o755),
@@ -39,9 +41,8 @@ def needs(program: str) -> str:
 
 
 @pytest.fixture
-def context(tmp_path: Path) -> Context:
-    (tmp_path / "scratch").mkdir()
-    return Context(task="guest:armv7:system", log=tmp_path / "log", scratch=tmp_path / "scratch")
+def at(tmp_path: Path) -> Places:
+    return make_places(tmp_path)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,13 +167,13 @@ def owners(image: Path, *names: str) -> set[tuple[str, str]]:
     return found
 
 
-def test_ext4_holds_the_folder(tmp_path: Path, context: Context) -> None:
+def test_ext4_holds_the_folder(tmp_path: Path, at: Places) -> None:
     needs("mke2fs")
     top = tmp_path / "top"
     top.mkdir()
     write_folder(top, ENTRIES)
     image = tmp_path / "out" / "root.ext4"
-    make_ext4(image, size=4 * MIB, label="root", context=context, folder=top)
+    make_ext4(image, size=4 * MIB, label="root", at=at, folder=top)
     assert image.stat().st_size == 4 * MIB
     assert list(image.parent.iterdir()) == [image]
     stats = debugfs(image, "stats -h")
@@ -193,7 +194,7 @@ def test_ext4_holds_the_folder(tmp_path: Path, context: Context) -> None:
     assert owners(image, "/", "/init", "/usr", "/usr/bin/su", "/bin", "/gone") == {("0", "0")}
 
 
-def test_ext4_is_roots_whoever_made_it(tmp_path: Path, context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ext4_is_roots_whoever_made_it(tmp_path: Path, at: Places, monkeypatch: pytest.MonkeyPatch) -> None:
     needs("mke2fs")
     top = tmp_path / "top"
     (top / "a folder").mkdir(parents=True)
@@ -203,31 +204,31 @@ def test_ext4_is_roots_whoever_made_it(tmp_path: Path, context: Context, monkeyp
     if os.getuid() == 0:
         for path in paths:
             os.chown(path, 1234, 1234, follow_symlinks=False)
-        make_ext4(tmp_path / "other.ext4", size=MIB, label="x", context=context, folder=top)
+        make_ext4(tmp_path / "other.ext4", size=MIB, label="x", at=at, folder=top)
         monkeypatch.setattr(os, "getuid", lambda: 1234)
     names = ["/", *(f"/{path.relative_to(top)}" for path in paths)]
-    make_ext4(tmp_path / "x.ext4", size=MIB, label="x", context=context, folder=top)
+    make_ext4(tmp_path / "x.ext4", size=MIB, label="x", at=at, folder=top)
     assert owners(tmp_path / "x.ext4", *names) == {("0", "0")}
     assert debugfs(tmp_path / "x.ext4", 'cat "/a folder/x\'y"') == "x"
 
 
-def test_ext4_of_nothing_is_sparse(tmp_path: Path, context: Context) -> None:
+def test_ext4_of_nothing_is_sparse(tmp_path: Path, at: Places) -> None:
     needs("mke2fs")
-    make_ext4(tmp_path / "work.ext4", size=4 << 30, label="work", context=context)
+    make_ext4(tmp_path / "work.ext4", size=4 << 30, label="work", at=at)
     state = (tmp_path / "work.ext4").stat()
     assert state.st_size == 4 << 30
     assert state.st_blocks * 512 < 32 * MIB
     assert "lost+found" in debugfs(tmp_path / "work.ext4", "ls /")
 
 
-def test_what_does_not_fit_is_an_error_and_leaves_nothing(tmp_path: Path, context: Context) -> None:
+def test_what_does_not_fit_is_an_error_and_leaves_nothing(tmp_path: Path, at: Places) -> None:
     needs("mke2fs")
     top = tmp_path / "top"
     top.mkdir()
     (top / "big").write_bytes(os.urandom(2 * MIB))
     image = tmp_path / "out" / "x.ext4"
     with pytest.raises(CommandError, match="mke2fs: ended with exit status"):
-        make_ext4(image, size=MIB, label="x", context=context, folder=top)
+        make_ext4(image, size=MIB, label="x", at=at, folder=top)
     assert list(image.parent.iterdir()) == []
 
 
@@ -236,7 +237,7 @@ def test_what_does_not_fit_is_an_error_and_leaves_nothing(tmp_path: Path, contex
     [(0, 0), (1, 0), (1, 3 * MIB), (400, 1), (40, 5000)],
     ids=["none", "empty", "big", "many", "some"],
 )
-def test_the_size_is_enough(tmp_path: Path, context: Context, count: int, length: int) -> None:
+def test_the_size_is_enough(tmp_path: Path, at: Places, count: int, length: int) -> None:
     needs("mke2fs")
     top = tmp_path / "top"
     top.mkdir()
@@ -245,7 +246,7 @@ def test_the_size_is_enough(tmp_path: Path, context: Context, count: int, length
     size = size_of(top, room=MIB)
     assert size % MIB == 0
     assert size >= count * length + MIB
-    make_ext4(tmp_path / "x.ext4", size=size, label="x", context=context, folder=top)
+    make_ext4(tmp_path / "x.ext4", size=size, label="x", at=at, folder=top)
     free = re.search(r"Free blocks:\s+(\d+)(?s:.*)Block size:\s+(\d+)", debugfs(tmp_path / "x.ext4", "stats -h"))
     assert free
     assert int(free[1]) * int(free[2]) >= MIB // 2

@@ -10,16 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from crosscourse.engine.step import Context
-from crosscourse.manifest.model import load_manifest
-from crosscourse.project import Project
+from crosscourse.engine.places import Places
 from crosscourse.run.service import Service, serving, started_at
-from crosscourse.settings import Chosen
-from tasks.boot import paths
 from tasks.boot.host.place import PlaceError, run_folder
-from toolchains.targets import get_target
-
-ROOT = Path(__file__).resolve().parents[4]
+from tests.unit.places import make_places
 
 
 @pytest.fixture(autouse=True)
@@ -36,22 +30,18 @@ def top(temporary: Path) -> Path:
     return temporary / f"crosscourse-{os.getuid()}"
 
 
-def project(root: Path, release: str = "printer") -> Project:
-    manifest = load_manifest(ROOT / "releases" / "printer.toml", patches=ROOT / "vendor-patches")
-    return Project(root=root, release=release, manifest=manifest, settings=Chosen())
+def places(root: Path, name: str = "programs") -> Places:
+    """Of a boot whose reports go into a folder of that name."""
+    return make_places(root, own_place=root / "build" / name)
 
 
-def context(folder: Path, task: str = "boot:armv7:programs") -> Context:
-    return Context(task=task, log=folder / "log", scratch=folder)
-
-
-def used(root: Path, release: str = "printer", task: str = "boot:armv7:programs") -> Path:
-    with run_folder(project(root, release), context(root, task)) as folder:
+def used(root: Path, name: str = "programs") -> Path:
+    with run_folder(places(root, name)) as folder:
         return folder
 
 
 def test_an_empty_folder_for_the_time_of_the_block(tmp_path: Path, top: Path) -> None:
-    with run_folder(project(tmp_path), context(tmp_path)) as folder:
+    with run_folder(places(tmp_path)) as folder:
         assert folder.parent == top
         assert list(folder.iterdir()) == []
         (folder / "x" / "y").mkdir(parents=True)
@@ -60,7 +50,7 @@ def test_an_empty_folder_for_the_time_of_the_block(tmp_path: Path, top: Path) ->
 
 
 def test_it_is_removed_after_an_error(tmp_path: Path, top: Path) -> None:
-    with pytest.raises(ValueError, match="mine"), run_folder(project(tmp_path), context(tmp_path)):
+    with pytest.raises(ValueError, match="mine"), run_folder(places(tmp_path)):
         raise ValueError("mine")
     assert list(top.iterdir()) == []
 
@@ -68,7 +58,7 @@ def test_it_is_removed_after_an_error(tmp_path: Path, top: Path) -> None:
 def test_its_path_is_short_enough_for_a_socket(tmp_path: Path, top: Path) -> None:
     deep = tmp_path / ("d" * 100)
     deep.mkdir()
-    folder = used(deep, task="boot:armv7:" + "s" * 100)
+    folder = used(deep, "s" * 100)
     # sun_path of unix(7) has 108 bytes, the longest name in it is the database's.
     assert len(str(Path("/var/tmp", folder.relative_to(top.parent), ".s.PGSQL.5432"))) < 60  # noqa: S108
 
@@ -76,8 +66,8 @@ def test_its_path_is_short_enough_for_a_socket(tmp_path: Path, top: Path) -> Non
 def test_it_is_found_again_and_nobody_elses(tmp_path: Path) -> None:
     assert used(tmp_path) == used(tmp_path)
     (tmp_path / "other").mkdir()
-    others = [used(tmp_path / "other"), used(tmp_path, "concourse"), used(tmp_path, task="boot:arm64:programs")]
-    assert len({used(tmp_path), *others}) == 4
+    others = [used(tmp_path / "other"), used(tmp_path, "csi")]
+    assert len({used(tmp_path), *others}) == 3
 
 
 def test_what_a_killed_boot_left_is_ended_and_removed(tmp_path: Path) -> None:
@@ -86,13 +76,13 @@ def test_what_a_killed_boot_left_is_ended_and_removed(tmp_path: Path) -> None:
     (folder / "old").touch()
     env = {"PATH": os.environ["PATH"]}
     with serving(["sleep", "20"], log=tmp_path / "sleep.log", env=env, folder=folder) as left:
-        again = context(tmp_path)
-        with run_folder(project(tmp_path), again) as found:
+        again = places(tmp_path)
+        with run_folder(again) as found:
             assert found == folder
             assert list(found.iterdir()) == []
         stopped = left.stop(0, seconds=5)
     assert stopped
-    assert again.told == [f"ended what a killed boot had left running: {left.pid}"]
+    assert again.reported == [f"ended what a killed boot had left running: {left.pid}"]
 
 
 def left_by(owner: str, root: Path, folder: Path) -> AbstractContextManager[Service]:
@@ -105,22 +95,22 @@ def left_by(owner: str, root: Path, folder: Path) -> AbstractContextManager[Serv
 @pytest.mark.parametrize("owner", ["999999999 1\n", f"{os.getpid()} 1\n", "", "?\n"])
 def test_what_any_killed_boot_left_is_ended_and_removed(tmp_path: Path, top: Path, owner: str) -> None:
     with left_by(owner, tmp_path, top / "0123456789") as left:
-        again = context(tmp_path)
-        with run_folder(project(tmp_path), again) as found:
+        again = places(tmp_path)
+        with run_folder(again) as found:
             assert sorted(path.name for path in top.iterdir()) == [found.name, f"{found.name}.owner"]
         stopped = left.stop(0, seconds=5)
     assert stopped
-    assert again.told == [f"ended what a killed boot had left running: {left.pid}"]
+    assert again.reported == [f"ended what a killed boot had left running: {left.pid}"]
 
 
 def test_a_boot_that_runs_is_left_alone(tmp_path: Path, top: Path) -> None:
     with left_by(f"{os.getpid()} {started_at(os.getpid())}\n", tmp_path, top / "0123456789") as other:
-        again = context(tmp_path)
-        with run_folder(project(tmp_path), again):
+        again = places(tmp_path)
+        with run_folder(again):
             assert (top / "0123456789").is_dir()
         alive = other.alive()
     assert alive
-    assert again.told == []
+    assert again.reported == []
     assert sorted(path.name for path in top.iterdir()) == ["0123456789", "0123456789.owner"]
 
 
@@ -134,7 +124,7 @@ def test_a_boot_that_ends_meanwhile_is_no_error(tmp_path: Path, top: Path) -> No
 def test_others_may_go_through_and_no_more_whatever_the_umask(tmp_path: Path, top: Path, umask: int) -> None:
     before = os.umask(umask)
     try:
-        with run_folder(project(tmp_path), context(tmp_path)) as folder:
+        with run_folder(places(tmp_path)) as folder:
             assert [stat.S_IMODE(path.stat().st_mode) for path in (top, folder)] == [0o711, 0o711]
     finally:
         os.umask(before)
@@ -174,20 +164,3 @@ def test_something_else_of_that_name(tmp_path: Path, top: Path, kind: str) -> No
     else:
         top.symlink_to(tmp_path / "none")
     refused(tmp_path)
-
-
-def test_paths_of_a_boot(tmp_path: Path) -> None:
-    target = get_target("armv7")
-    build = tmp_path / "build" / "printer" / "armv7"
-    found = paths.system(project(tmp_path), target)
-    assert {found.kernel.parent, found.initramfs.parent, found.root.parent} == {build / "guest"}
-    assert len({found.kernel, found.initramfs, found.root}) == 3
-    assert paths.image_folder(project(tmp_path), target).is_relative_to(build)
-    assert paths.report_folder(project(tmp_path), target, "x") == build / "boot" / "x"
-
-
-def test_files_of_the_stage_are_there() -> None:
-    for name in paths.code("guest/disk.py", "guest/image.py", "../crosscourse/debian/tree.py"):
-        assert Path(name).is_file(), name
-    for name in ("initramfs-init", "guest-init"):
-        assert (paths.FILES / name).read_text().startswith("#!")
