@@ -1,104 +1,90 @@
-"""Compiling all Go artifacts of a target with empty caches, against bare ``go build`` calls one after the other.
+"""Compiling all artifacts of a target with empty caches, against bare ``go build`` calls one after the other.
 
-    .venv/bin/python -m benchmarks.cold [release=printer] [--target armv7]
+    .venv/bin/python -m benchmarks.cold [release=printer] [--target armv7] [--repeat 3] [--ours-only | --floor-only]
 
 Both use the same sources, modules, flags and tools, which are there before the clock starts (fetching aside), and each
-an empty Go build cache. Ours also compiles the C artifacts in that time. Run in a copy of this project, in a
-temporary folder beside it, so that nothing of the user's is touched.
+an empty Go build cache, ours an empty result cache too. Ours also compiles the C artifacts in that time. The bare calls
+are what a person would type: the same flags, and Go's own defaults for how it uses processors and memory.
+
+CPU seconds divided by the processors that are granted are a floor: no order of the same work takes less.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
 import shutil
-import subprocess
-import sys
-import tempfile
-import time
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
-
-from crosscourse.manifest.model import GoBinary
-from crosscourse.project import Project, open_project
-from tasks.compile import go as compile_go
-from toolchains.targets import get_target
-
-ROOT = Path(__file__).resolve().parent.parent
-PARTS = ("dodo.py", "crosscourse", "tasks", "toolchains", "releases", "vendor-patches", "examples", "crosscourse.toml")
-# What is fetched, not compiled: shared with the user's own cache. zig's holds the C library of each target.
-SHARED = ("tools", "git", "go-mod", "zig")
+from benchmarks import alone
+from benchmarks.common import NOTHING, Asked, Took, arguments, median, open_copy, progress, run, show
+from benchmarks.workspace import Copy, empty_cache, make_copy, temporary_folder
+from crosscourse import files
+from crosscourse.engine.capacity import granted_processors
 
 
-def copy_project(folder: Path) -> None:
-    """This project without what was built."""
-    for part in PARTS:
-        if (ROOT / part).is_dir():
-            shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
-        elif (ROOT / part).exists():
-            shutil.copy2(ROOT / part, folder / part)
+def measure(asked: Asked) -> None:
+    """Measure and print."""
+    with temporary_folder("cold") as parent:
+        copy = make_copy(parent)
+        progress("making sources and modules ready")
+        warm = empty_cache(asked, parent / "warm")
+        copy.doit(*asked.words, warm, "toolchain", "patch", f"modules:{asked.target}")
+        build = copy.folder / "build"
+        build.rename(parent / "ready")
+        ours, bare = [], []
+        for number in range(asked.repeat):
+            if not asked.options.floor_only:
+                ours.append(_ours(asked, copy, parent / "ready", parent / f"ours-{number}"))
+            if not asked.options.ours_only:
+                bare.append(_floor(asked, copy, parent / "ready", parent / f"floor-{number}"))
+    show("ours" if ours else "bare go build", ours or bare, "bare go build", bare if ours else ())
+    if ours:
+        _show_floor("ours", ours)
+    if bare:
+        _show_floor("bare go build", bare)
 
 
-def empty_cache(project: Project, folder: Path) -> Path:
-    """A cache folder in which nothing is compiled yet, but everything is fetched."""
-    folder.mkdir()
-    for name in SHARED:
-        (project.cache / name).mkdir(parents=True, exist_ok=True)
-        (folder / name).symlink_to(project.cache / name)
-    return folder
+def _ours(asked: Asked, copy: Copy, ready: Path, cache: Path) -> Took:
+    _reset(copy, ready)
+    variable = empty_cache(asked, cache)
+    took = copy.doit(*asked.words, variable, f"compile:{asked.target}")
+    progress(f"ours: {took.wall:.1f} s")
+    files.remove(cache)
+    return took
 
 
-def doit(folder: Path, *words: str) -> float:
-    """Run doit in a copy; returns seconds."""
-    started = time.perf_counter()
-    env = {**os.environ, "PYTHONPATH": str(folder), "CROSSCOURSE_PROGRESS": "plain"}
-    subprocess.run([sys.executable, "-m", "doit", *words], cwd=folder, env=env, check=True)
-    return time.perf_counter() - started
-
-
-def floor(project: Project, target_name: str, output: Path) -> float:
-    """Seconds of bare ``go build`` calls, in the manifest's order."""
-    target = get_target(target_name)
-    total = 0.0
-    for name, artifact in project.manifest.artifact.items():
-        if not isinstance(artifact, GoBinary):
-            continue
-        command = [str(word) for word in compile_go.build_command(project, artifact, output / name)]
-        env = compile_go.build_environment(project, target, artifact)
-        command[0] = str(Path(env["GOROOT"]) / "bin" / "go")
-        started = time.perf_counter()
-        subprocess.run(command, cwd=project.checkout(artifact.source) / artifact.directory, env=env, check=True)
-        took = time.perf_counter() - started
-        print(f"  go build {name}: {took:.1f} s", flush=True)
+def _floor(asked: Asked, copy: Copy, ready: Path, cache: Path) -> Took:
+    """The bare calls; the libraries that they link are made before, with another cache."""
+    _reset(copy, ready)
+    libraries = alone.libraries(open_copy(copy.folder, asked.words), asked.target)
+    if libraries:
+        copy.doit(*asked.words, f"cache={ready.parent / 'warm'}", *libraries)
+    empty_cache(asked, cache)
+    project = open_copy(copy.folder, asked.words, cache=str(cache))
+    total = NOTHING
+    for build in alone.go_builds(project, asked.target, cache / "outputs"):
+        took = build.time()
+        progress(f"go build, {build.step}: {took.wall:.1f} s")
         total += took
+    files.remove(cache)
     return total
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("variables", nargs="*", help="such as release=printer")
-    parser.add_argument("--target", default="armv7")
-    options = parser.parse_args()
-    variables = dict(variable.split("=", 1) for variable in options.variables)
-    with tempfile.TemporaryDirectory(dir=ROOT.parent, prefix="crosscourse-cold-") as name:
-        folder = Path(name) / "crosscourse"
-        folder.mkdir()
-        copy_project(folder)
-        user = open_project(ROOT, variables)
-        caches = {who: empty_cache(user, Path(name) / who) for who in ("ours", "floor", "warm")}
-        stage = f"compile:{options.target}"
-        words = [*options.variables]
-        # Sources, modules and the C runtime of the target are made ready, and what was compiled is removed again.
-        doit(folder, *words, f"cache={caches['warm']}", "toolchain", "patch", f"modules:{options.target}")
-        ours = doit(folder, *words, f"cache={caches['ours']}", stage)
-        project = open_project(folder, variables)
-        settings = msgspec.structs.replace(project.settings, cache=str(caches["floor"]))
-        bare = floor(replace(project, settings=settings), options.target, Path(name))
-    print(f"ours {ours:.1f} s, bare go build calls one after the other {bare:.1f} s, ratio {ours / bare:.2f}")
+def _reset(copy: Copy, ready: Path) -> None:
+    """As in a fresh checkout, whose sources are there: nothing compiled, nothing recorded of how long it takes."""
+    files.remove(copy.folder / "build")
+    shutil.copytree(ready, copy.folder / "build", symlinks=True)
+
+
+def _show_floor(name: str, all_took: Sequence[Took]) -> None:
+    processors, took = granted_processors(), median(all_took)
+    floor = took.cpu / processors
+    print(f"{name}: floor {floor:.1f} s (CPU seconds / {processors} processors), {floor / took.wall:.0%} of wall time")
 
 
 if __name__ == "__main__":
-    main()
+    parser = arguments(__doc__)
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("--ours-only", action="store_true", help="leave the bare calls out")
+    only.add_argument("--floor-only", action="store_true", help="only the bare calls")
+    run(parser, measure)

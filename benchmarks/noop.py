@@ -1,56 +1,68 @@
 """A build with nothing to do, against ``doit`` with one trivial task: how much does knowing that cost?
 
-    .venv/bin/python -m benchmarks.noop [release=printer] [--runs 10]
+    .venv/bin/python -m benchmarks.noop [release=printer] [--target armv7] [--repeat 10] [--made-up]
 
-The two are run in turn (A B A B ...), so that a change in the machine's speed touches both; medians and their ratio
-are printed. The release must have been built before.
+The release is built here if it is not, and then asked for by ``./doit build``. ``--made-up``: in place of it a made-up
+release of 40 sources and 200 artifacts (``--sources``, ``--artifacts``), in a copy of this project (asked for without
+the launcher, some 10 ms); building it takes minutes.
 """
 
 from __future__ import annotations
 
-import argparse
-import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from benchmarks import made_up
+from benchmarks.common import ROOT, Asked, MeasuringError, Took, arguments, progress, run, show, timed
+from benchmarks.workspace import doit_command, done_steps, empty_cache, make_copy, temporary_folder
+
 TRIVIAL = "def task_t():\n    return {'actions': None, 'uptodate': [True]}\n"
 
 
-def seconds(command: list[str], folder: Path) -> float:
-    """Wall time of a command that must succeed."""
-    started = time.perf_counter()
-    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - started
-
-
-def main() -> None:
+def measure(asked: Asked) -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("variables", nargs="*", help="such as release=printer")
-    parser.add_argument("--runs", type=int, default=10)
-    options = parser.parse_args()
-    ours = [str(ROOT / "doit"), *options.variables, "build"]
-    seconds(ours, ROOT)  # builds what is missing, and warms the caches
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "dodo.py").write_text(TRIVIAL)
+    if not asked.options.made_up:
+        command = [str(ROOT / "doit"), *asked.words, "build"]
+        _compare(asked.repeat, command, ROOT, None)
+        return
+    with temporary_folder("noop") as parent:
+        copy = make_copy(parent)
+        made_up.write_release(
+            copy.folder,
+            asked.project.manifest,
+            sources=asked.options.sources,
+            artifacts=asked.options.artifacts,
+        )
+        # A cache folder of its own: what is built here is of no use to anyone later.
+        words = [f"release={made_up.NAME}", f"target={asked.target}", empty_cache(asked, parent / "cache"), "build"]
+        progress("building the made-up release")
+        took = copy.doit(*words)
+        progress(f"{len(done_steps(took.output))} steps, {took.wall:.1f} s")
+        _compare(asked.repeat, [*doit_command(), *words], copy.folder, copy.environment)
+
+
+def _compare(repeat: int, ours: list[str], folder: Path, env: dict[str, str] | None) -> None:
+    timed(ours, cwd=folder, env=env)  # builds what is missing, and warms the caches
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        (place / "dodo.py").write_text(TRIVIAL, encoding="utf-8")
         # A bare environment would start faster than ours, which has the project's dependencies: both use ours.
-        trivial = [sys.executable, str(Path(sys.executable).with_name("doit"))]
-        seconds(trivial, Path(folder))
-        pairs = [(seconds(ours, ROOT), seconds(trivial, Path(folder))) for _ in range(options.runs)]
-    mine, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
-    ratio = statistics.median(a / b for a, b in pairs)
-    print(
-        f"{options.runs} runs each, medians: no-op build {mine:.3f} s, trivial doit {theirs:.3f} s, ratio {ratio:.2f}"
-    )
-    print(
-        f"ranges: {min(a for a, _ in pairs):.3f} to {max(a for a, _ in pairs):.3f} s, "
-        f"{min(b for _, b in pairs):.3f} to {max(b for _, b in pairs):.3f} s"
-    )
+        trivial = doit_command()
+        timed(trivial, cwd=place, env=env)
+        pairs = [(_noop(ours, folder, env), timed(trivial, cwd=place, env=env)) for _ in range(repeat)]
+    show("no-op build", [mine for mine, _ in pairs], "trivial doit", [theirs for _, theirs in pairs])
+
+
+def _noop(command: list[str], folder: Path, env: dict[str, str] | None) -> Took:
+    took = timed(command, cwd=folder, env=env)
+    if done := done_steps(took.output):
+        raise MeasuringError("no-op", f"something was done: {', '.join(map(str, done))}")
+    return took
 
 
 if __name__ == "__main__":
-    main()
+    parser = arguments(__doc__, repeat=10)
+    parser.add_argument("--made-up", action="store_true", help="a made-up release in place of a real one")
+    parser.add_argument("--sources", type=int, default=40, help="of the made-up release")
+    parser.add_argument("--artifacts", type=int, default=200, help="of the made-up release")
+    run(parser, measure)

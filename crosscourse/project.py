@@ -90,7 +90,8 @@ def find_release(root: Path, name: str) -> Path:
 def open_project(root: Path, variables: Mapping[str, str], tables: Tables) -> Project:
     """The project in ``root`` as the settings and the command line's variables choose it.
 
-    Where nobody chose a release, ``releases/default`` names it. Raises ManifestError, UnknownNameError or another CrosscourseError.
+    Where nobody chose a release, ``releases/default`` names it.
+    Raises ManifestError, UnknownNameError or another CrosscourseError.
     """
     settings = read_settings(root, variables)
     path = find_release(root, settings.release or (root / DEFAULT).read_text(encoding="utf-8").strip())

@@ -1,8 +1,8 @@
 """A person's own settings: the untracked file ``crosscourse.toml`` and the variables of the command line.
 
-The file may say: ``release``, ``target``, ``cache`` (a folder), ``jobs`` (a number),
-``cache-size`` (of the result cache, ``"10 GB"``), ``debian`` (the URL of a Debian mirror), ``[override]`` (source → folder of one's own) and ``[omit]`` (source → paths
-that one's mirror lacks).
+The file may say: ``release``, ``target``, ``cache`` (a folder), ``cache-size`` (of the result cache, ``"10 GB"``),
+``jobs`` (a number), ``debian`` (the URL of a Debian mirror), ``[override]`` (source → folder of one's own) and
+``[omit]`` (source → paths that one's mirror lacks).
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     cache: str | None = None
     jobs: Annotated[int, msgspec.Meta(ge=1)] | None = None
     debian: str | None = None
-    cache_size: Annotated[str, msgspec.Meta(pattern=SIZE, description="a size such as '10 GB'")] | None = (
-        msgspec.field(name="cache-size", default=None)
+    cache_size: Annotated[str, msgspec.Meta(pattern=SIZE, description="a size such as '10 GB'")] | None = msgspec.field(
+        name="cache-size", default=None
     )
     override: dict[str, str] = {}
     omit: dict[str, list[str]] = {}

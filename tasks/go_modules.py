@@ -6,7 +6,6 @@ import something new, Go still fetches it by itself.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -20,17 +19,12 @@ from crosscourse.errors import CrosscourseError
 from crosscourse.layout import Layout
 from crosscourse.manifest.model import Manifest
 from crosscourse.run import process
+from crosscourse.run.network import is_network_trouble
 from crosscourse.run.retry import retrying
 from tasks import names
 from tasks.compile.go_binary import GoBinary
 from toolchains import go
 from toolchains.targets import Target, get_target
-
-_NETWORK_WORDS = re.compile(
-    r"dial tcp|no such host|i/o timeout|connection re(fused|set)|TLS handshake|unexpected EOF|server misbehaving|"
-    r"50[0-9] |429 |network is unreachable|proxyconnect",
-    re.IGNORECASE,
-)
 
 
 class ModulesError(CrosscourseError):
@@ -126,13 +120,9 @@ def download(at: Places, command: Sequence[str | Path], env: Mapping[str, str], 
     Raises ModulesError.
     """
     try:
-        retrying(
-            lambda: at.run(command, env=env, cwd=folder),
-            trouble=lambda error: bool(_NETWORK_WORDS.search(error.tail)),
-            note=at.status,
-        )
+        retrying(lambda: at.run(command, env=env, cwd=folder), status=at.status)
     except process.CommandError as error:
-        if not _NETWORK_WORDS.search(error.tail):
+        if not is_network_trouble(error.tail):
             raise ModulesError(f"Go packages of '{source}'", f"can't be listed. go says:\n{error.tail}") from None
         raise ModulesError(
             f"Go modules of '{source}'",

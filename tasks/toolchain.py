@@ -44,13 +44,13 @@ def steps(toolchain: Mapping[str, str], folder: Path) -> Iterator[Step]:
 
 def install(spec: PinnedTool, at: Places) -> None:
     """Install the tool unless it is there."""
-    from crosscourse.run import process
+    from crosscourse.run.environment import base_environment
     from toolchains.tools.installing import install_tool
 
     def run(argv: list[str], *, env: dict[str, str] | None = None, cwd: Path | None = None) -> None:
-        at.run(argv, env=process.base_environment() | (env or {}), cwd=cwd)
+        at.run(argv, env=base_environment() | (env or {}), cwd=cwd)
 
-    install_tool(spec.tool, at.place.parent, run=run, note=at.status)
+    install_tool(spec.tool, at.place.parent, run=run, status=at.status)
 
 
 def missing(spec: PinnedTool, place: Path) -> str | None:

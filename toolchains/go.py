@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from crosscourse.run import process
+from crosscourse.run.environment import base_environment
 
 
 def environment(
@@ -37,5 +37,5 @@ def environment(
     }
     if compiler:
         variables["CC"] = " ".join(map(str, compiler))
-    base = process.base_environment([goroot / "bin"])
+    base = base_environment([goroot / "bin"])
     return {**base, **variables, **more}

@@ -19,6 +19,7 @@ from typing import Protocol
 
 import msgspec
 
+from crosscourse import files
 from crosscourse.engine.reads import ROOT, WHOLE, Reads, inside, through_links
 from toolchains.c.dependencies import BINARY_ENDINGS, TEXT_ENDINGS, folders_in, included, included_by
 
@@ -80,9 +81,22 @@ _REPLACE = re.compile(
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Closure:
+    """What of a checkout a Go program is made of.
+
+    ``unseen``: a digest of what its C code may include and Go's build cache does not look into, which is all but the
+    files of a package's own folder; empty where there is no such thing. ``uncached``: whether assembler does so too.
+    """
+
+    reads: Reads
+    unseen: str = ""
+    uncached: bool = False
+
+
 def closure(
     run: Run, *, package: str, flags: Sequence[str], env: Mapping[str, str], folder: Path, checkout: Path
-) -> Reads:
+) -> Closure:
     """What of ``checkout`` the Go program ``package`` is made of.
 
     ``flags`` (tags among them), ``env`` and ``folder``, in which ``go`` runs: those of the build.
@@ -90,11 +104,14 @@ def closure(
     """
     work = env.get("GOWORK", "")
     if any(map(_ELSEWHERE.match, [*flags, *env.get("GOFLAGS", "").split()])) or (work != "off" and _workspace(folder)):
-        return WHOLE
+        return Closure(reads=WHOLE, unseen=_unseen(checkout, WHOLE))
     # -e: what is wrong with a package is told in its place.
     said = run(["go", "list", "-e", "-deps", f"-json={','.join(FIELDS)}", *flags, package], env=env, cwd=folder)
-    found = parse(said)
-    return reads(found, folder=folder, checkout=checkout) if found else WHOLE
+    packages = parse(said)
+    found = reads(packages, folder=folder, checkout=checkout) if packages else WHOLE
+    clear = found != WHOLE and not any(_includes_unseen(checkout, package) for package in packages)
+    uncached = any(_assembles_elsewhere(Path(one.dir), one) for one in packages if inside(checkout, one.dir))
+    return Closure(reads=found, unseen="" if clear else _unseen(checkout, found), uncached=uncached)
 
 
 def _workspace(folder: Path) -> bool:
@@ -261,6 +278,30 @@ def _assembles_elsewhere(folder: Path, package: Package) -> bool:
         return False
     found = [included_by(folder / name) for name in (*package.s_files, *package.h_files)]
     return any(one.unclear or any("/" in name for name in one.names) for one in found)
+
+
+def _includes_unseen(checkout: Path, package: Package) -> bool:
+    """Whether C code of a package may include a file of the checkout that Go does not list for the package."""
+    place = inside(checkout, package.dir) if _has_c(package) and not package.standard else None
+    if place is None:
+        return False
+    flags = [*package.cgo_cflags, *package.cgo_cppflags, *package.cgo_cxxflags]
+    if any(inside(checkout, folder) is not None for folder in folders_in(flags) or ()):
+        return True
+    folder = checkout / place
+    listed = {*package.c_files, *package.cxx_files, *package.m_files, *package.h_files, *package.s_files}
+    found = [included(_preamble(folder / name), comments=True) for name in package.cgo_files]
+    found += [included_by(folder / name) for name in listed]
+    return any((folder / name).exists() for one in found for name in one.names - listed)
+
+
+def _unseen(checkout: Path, reads: Reads) -> str:
+    """The digest of the files of a checkout that C code may include."""
+    paths = [Path(base, name) for base, name in _walk(checkout)]
+    wanted = sorted(path for path in paths if reads == WHOLE or path.name.endswith(reads.suffixes))
+    return files.digest_text(
+        "".join(f"{path.relative_to(checkout)} {files.digest(path)}\n" for path in wanted if path.is_file())
+    )
 
 
 def _preamble(path: Path) -> str:

@@ -27,6 +27,8 @@ NESTED = "!/"
 # A file up to this size is held in memory, a larger one in a temporary file: some are over 100 MB.
 IN_MEMORY = 8 << 20
 CHUNK = 1 << 20
+# What tarfile reads at a time. It moves what is left of that for each small file, so that more is slower again.
+STEP = 32 << 10
 BLOCK = 512
 ARCHIVE_SUFFIXES = (".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz", ".tar.zst")
 
@@ -128,7 +130,7 @@ def _walk(stream: io.BufferedReader, name: str, *, prefix: str) -> Iterator[Foun
     content = _Guarded(unpack(stream) if unpack else stream, name)
     try:
         # The cast: a tar that is read in order needs no more than read().
-        with tarfile.open(fileobj=cast(IO[bytes], content), mode="r|", bufsize=CHUNK, tarinfo=_Entry) as tar:
+        with tarfile.open(fileobj=cast(IO[bytes], content), mode="r|", bufsize=STEP, tarinfo=_Entry) as tar:
             yield from _entries(tar, name, prefix)
     except tarfile.TarError as exc:
         raise ArchiveError(name, f"cut off, damaged or not a tar archive: {exc}") from exc

@@ -121,8 +121,7 @@ def read_elf(stream: IO[bytes], name: str) -> ElfFacts:
 
     try:
         elf = ELFFile(stream)
-        _require_whole(elf)
-        return _facts(elf)
+        return _facts(elf, *_whole_tables(elf))
     except (OSError, MemoryError):
         raise
     except Exception as exc:
@@ -130,8 +129,11 @@ def read_elf(stream: IO[bytes], name: str) -> ElfFacts:
         raise ElfError(name, str(exc) or type(exc).__name__) from exc
 
 
-def _require_whole(elf: ELFFile) -> None:
-    """Raises ValueError if a header, segment or section lies outside the file: pyelftools would pass over it."""
+def _whole_tables(elf: ELFFile) -> tuple[list[Segment], list[Section]]:
+    """The segments and sections, read once, as pyelftools keeps neither.
+
+    Raises ValueError if a header, segment or section lies outside the file: pyelftools would pass over it.
+    """
     section_size, segment_size = SIZES[elf.elfclass]
     tables = (("section", elf["e_shoff"], elf["e_shentsize"], section_size),
               ("program", elf["e_phoff"], elf["e_phentsize"], segment_size))  # fmt: skip
@@ -145,17 +147,16 @@ def _require_whole(elf: ELFFile) -> None:
         _require(elf, "the program headers", elf["e_phoff"], elf.num_segments() * segment_size)
     if elf["e_shoff"]:
         _require(elf, "the section headers", elf["e_shoff"], elf.num_sections() * section_size)
-    for segment in elf.iter_segments():
+    segments = list(elf.iter_segments())
+    for segment in segments:
         if segment["p_type"] == "PT_LOAD":
             _require(elf, "a segment", segment["p_offset"], segment["p_filesz"])
-    for section in _sections(elf):
+    # Without the condition, pyelftools would look for the number of sections in the file's header.
+    sections = list(elf.iter_sections()) if elf["e_shoff"] else []
+    for section in sections:
         if section["sh_type"] not in ("SHT_NOBITS", "SHT_NULL"):
             _require(elf, "a section", section["sh_offset"], section["sh_size"])
-
-
-def _sections(elf: ELFFile) -> list[Section]:
-    # Without the condition, pyelftools would look for the number of sections in the file's header.
-    return list(elf.iter_sections()) if elf["e_shoff"] else []
+    return segments, sections
 
 
 def _require(elf: ELFFile, title: str, offset: int, size: int) -> None:
@@ -163,13 +164,11 @@ def _require(elf: ELFFile, title: str, offset: int, size: int) -> None:
         raise ValueError(f"cut off: {title} would end at byte {offset + size}, the file has {elf.stream_len} bytes")
 
 
-def _facts(elf: ELFFile) -> ElfFacts:
+def _facts(elf: ELFFile, segments: list[Segment], sections: list[Section]) -> ElfFacts:
     arm = elf["e_machine"] == "EM_ARM"
     flags = int(elf["e_flags"])
-    segments = list(elf.iter_segments())
     interpreter = next((s.get_interp_name() for s in segments if s["p_type"] == "PT_INTERP"), None)  # type: ignore[attr-defined]
     needed, pie = _dynamic(segments)
-    sections = _sections(elf)
     # By bytes and not through pyelftools's class, which follows the lengths in the attributes without bounds.
     attributes = next((_bytes(elf, s) for s in sections if arm and s["sh_type"] == "SHT_ARM_ATTRIBUTES"), None)
     endianness: Literal["little", "big"] = "little" if elf.little_endian else "big"

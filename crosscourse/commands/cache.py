@@ -9,19 +9,14 @@ from collections.abc import Iterator
 import msgspec
 from doit.cmd_base import DoitCmdBase
 
+from crosscourse.commands.base import flag
 from crosscourse.commands.clean import OPTION_DRY_RUN
 from crosscourse.engine.cache import Entry, Folder
 from crosscourse.errors import CrosscourseError
 from crosscourse.project import of_loader
-from crosscourse.view.text import say
+from crosscourse.view.text import write_line
 
-OPTION_CLEAR = {
-    "name": "clear",
-    "long": "clear",
-    "type": bool,
-    "default": False,
-    "help": "remove everything from it",
-}
+OPTION_CLEAR = flag("clear", "remove everything from it")
 _HEAD = ("kind", "entries", "size", "oldest", "last used")
 
 
@@ -63,10 +58,10 @@ class Cache(DoitCmdBase):  # type: ignore[misc]  # doit has no type hints
             size = human_size(cache.size())
             if not dryrun:
                 cache.clear()
-            say(self.outstream, f"{'would remove' if dryrun else 'removed'} {size}: {os.fspath(cache.folder)}")
+            write_line(self.outstream, f"{'would remove' if dryrun else 'removed'} {size}: {os.fspath(cache.folder)}")
             return 0
         for line in describe(cache, limit=project.settings.cache_bytes, now=time.time()):
-            say(self.outstream, line)
+            write_line(self.outstream, line)
         return 0
 
 

@@ -9,28 +9,15 @@ from pathlib import Path
 from doit.cmd_base import DoitCmdBase
 
 from crosscourse import files
+from crosscourse.commands.base import flag
 from crosscourse.engine import graph
-from crosscourse.engine.lock import exclusive
 from crosscourse.engine.job import Job
+from crosscourse.engine.lock import exclusive
 from crosscourse.errors import CrosscourseError
-from crosscourse.view.text import say
+from crosscourse.view.text import write_line
 
-OPTION_DRY_RUN = {
-    "name": "dryrun",
-    "short": "n",
-    "long": "dry-run",
-    "type": bool,
-    "default": False,
-    "help": "only say what would be removed",
-}
-OPTION_ALL = {
-    "name": "all",
-    "short": "a",
-    "long": "all",
-    "type": bool,
-    "default": False,
-    "help": "all targets, and the sources too (never a checkout with edits)",
-}
+OPTION_DRY_RUN = flag("dryrun", "only say what would be removed", short="n", long="dry-run")
+OPTION_ALL = flag("all", "all targets, and the sources too (never a checkout with edits)", short="a")
 
 
 class Clean(DoitCmdBase):  # type: ignore[misc]  # doit has no type hints
@@ -66,16 +53,16 @@ class Clean(DoitCmdBase):  # type: ignore[misc]  # doit has no type hints
             for job in jobs:
                 try:
                     for line in clean(job, dry_run=dryrun):
-                        say(self.outstream, line)
+                        write_line(self.outstream, line)
                     if not dryrun:
                         self.dep_manager.remove(job.step.name)
                 except (CrosscourseError, OSError) as error:
                     failed = True
-                    say(self.outstream, f"kept: {error}")
+                    write_line(self.outstream, f"kept: {error}")
             self.dep_manager.close()
             if all and not failed:
                 for line in self._rest(Path(self.dep_manager.name).parent, dry_run=dryrun):
-                    say(self.outstream, line)
+                    write_line(self.outstream, line)
         return 1 if failed else 0
 
     def _rest(self, build: Path, *, dry_run: bool) -> Iterator[str]:

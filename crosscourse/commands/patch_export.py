@@ -11,13 +11,13 @@ from doit.cmd_base import DoitCmdBase
 
 from crosscourse.commands.run import ending_children
 from crosscourse.engine import graph
-from crosscourse.engine.lock import exclusive
 from crosscourse.engine.job import scratch_folder
+from crosscourse.engine.lock import exclusive
 from crosscourse.errors import CrosscourseError, UnknownNameError
 from crosscourse.patches import export as patch_export
 from crosscourse.patches.export import Outcome
 from crosscourse.project import of_loader
-from crosscourse.view.text import say
+from crosscourse.view.text import write_line
 
 _MAX_WIDTH = 120
 
@@ -69,7 +69,7 @@ class PatchExport(DoitCmdBase):  # type: ignore[misc]  # doit has no type hints
                 )
         manifest = Path("releases") / f"{layout.release}.toml"
         for line in describe(outcome, source=name, patches=patches, manifest=manifest):
-            say(self.outstream, line)
+            write_line(self.outstream, line)
         return 0
 
 

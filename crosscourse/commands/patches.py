@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from doit.cmd_base import DoitCmdBase
 
+from crosscourse.commands.base import flag
 from crosscourse.errors import CrosscourseError
 from crosscourse.git.checkout import mark_file, readable_marks
 from crosscourse.layout import Layout
@@ -14,16 +15,9 @@ from crosscourse.manifest.load import load_manifest
 from crosscourse.manifest.model import Manifest
 from crosscourse.patches import table as patch_table
 from crosscourse.project import Project, known_releases, of_loader
-from crosscourse.view.text import say
+from crosscourse.view.text import write_line
 
-OPTION_ALL = {
-    "name": "all",
-    "short": "a",
-    "long": "all",
-    "type": bool,
-    "default": False,
-    "help": "the patches of all releases",
-}
+OPTION_ALL = flag("all", "the patches of all releases", short="a")
 
 
 class Patches(DoitCmdBase):  # type: ignore[misc]  # doit has no type hints
@@ -49,7 +43,7 @@ class Patches(DoitCmdBase):  # type: ignore[misc]  # doit has no type hints
             lines = patch_table.describe(list(_rows(manifest, layout))) or [f"{layout.release} has no patches."]
             title = [*([""] if index else []), f"{layout.release}:"] if all else []
             for line in [*title, *lines]:
-                say(self.outstream, line)
+                write_line(self.outstream, line)
         return 0
 
 

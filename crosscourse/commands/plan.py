@@ -4,25 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from doit.cmd_base import DoitCmdBase
 
+from crosscourse.commands.base import flag
 from crosscourse.engine import graph
 from crosscourse.engine.check import JobCheck
 from crosscourse.engine.job import Job
 from crosscourse.engine.reasons import NEVER
 from crosscourse.errors import CrosscourseError
-from crosscourse.view.text import say
+from crosscourse.view.text import write_line
 
-OPTION_ALL = {
-    "name": "all",
-    "short": "a",
-    "long": "all",
-    "type": bool,
-    "default": False,
-    "help": "list what is up to date too",
-}
+OPTION_ALL = flag("all", "list what is up to date too", short="a")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,11 +55,11 @@ class Plan(DoitCmdBase):  # type: ignore[misc]  # doit has no type hints
         graph.prefetch(jobs)
         plans = plan(jobs, self._why)
         for line in describe(plans, everything=all):
-            say(self.outstream, line)
+            write_line(self.outstream, line)
         for job in jobs:
             step = job.step
             for line in step.advice(step) if step.advice else ():
-                say(self.outstream, line)
+                write_line(self.outstream, line)
         self.dep_manager.close()
         return 0
 

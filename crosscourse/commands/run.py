@@ -16,7 +16,7 @@ from doit.cmd_run import Run as DoitRun
 from crosscourse.engine import graph
 from crosscourse.engine.lock import exclusive
 from crosscourse.engine.shared import Shared
-from crosscourse.run import process
+from crosscourse.run.children import Children
 
 OPTION_TRACEBACK = {
     "name": "traceback",
@@ -63,8 +63,10 @@ class Run(DoitRun):  # type: ignore[misc]  # doit has no type hints
 def ending_children(shared: Shared | None = None) -> Iterator[None]:
     """Whatever ends the block (an error, Ctrl-C, SIGTERM, SIGHUP), no child and no half-done work is left behind it."""
 
+    children = Children()
+
     def stop(number: int, _frame: FrameType | None) -> NoReturn:
-        process.kill_all()
+        children.kill_all()
         if number == signal.SIGINT:
             raise KeyboardInterrupt
         raise SystemExit(128 + number)
@@ -72,16 +74,17 @@ def ending_children(shared: Shared | None = None) -> Iterator[None]:
     before = {}
     if threading.current_thread() is threading.main_thread():
         before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    if shared is not None:
+        shared.children = children
     ended = False
     try:
-        yield
+        with children:
+            yield
         ended = True
     except KeyboardInterrupt:
         raise SystemExit(128 + signal.SIGINT) from None
     finally:
-        if not ended:
-            process.kill_all()
-            if shared is not None:
-                shared.wait_until_idle(seconds=10)
+        if not ended and shared is not None:
+            shared.wait_until_idle(seconds=10)
         for number, handler in before.items():
             signal.signal(number, handler)

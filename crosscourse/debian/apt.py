@@ -16,7 +16,9 @@ from urllib.parse import quote
 from crosscourse import files
 from crosscourse.engine.lock import in_turn
 from crosscourse.errors import CrosscourseError
-from crosscourse.run import process, retry
+from crosscourse.run import process
+from crosscourse.run.environment import base_environment
+from crosscourse.run.retry import retrying
 
 if TYPE_CHECKING:
     from crosscourse.engine.places import Places
@@ -24,18 +26,6 @@ if TYPE_CHECKING:
 KEYRINGS = (
     Path("/usr/share/keyrings/debian-archive-keyring.gpg"),
     Path("/usr/share/keyrings/debian-archive-keyring.pgp"),
-)
-# What apt says when a mirror is out of reach or in the middle of an update; worth another try.
-_TROUBLE = (
-    "Failed to fetch",
-    "Temporary failure",
-    "Could not resolve",
-    "Could not connect",
-    "Hash Sum mismatch",
-    "File has unexpected size",
-    "Mirror sync in progress",
-    "Connection timed out",
-    "Connection failed",
 )
 
 
@@ -65,8 +55,8 @@ def find_mirror(chosen: str | None, at: Places) -> str:
     if chosen:
         return chosen
     fields = "$(REPO_URI)|$(ORIGIN)|$(COMPONENT)|$(CREATED_BY)|$(LABEL)"
-    said = at.run(["apt-get", "indextargets", "--format", fields], env=process.base_environment())
-    rows = [line.split("|") for line in said.splitlines() if line.count("|") == 4]
+    printed = at.run(["apt-get", "indextargets", "--format", fields], env=base_environment())
+    rows = [line.split("|") for line in printed.splitlines() if line.count("|") == 4]
     main = [row for row in rows if row[2] == "main" and row[3] == "Packages" and "security" not in row[0]]
     # Before the machine's first `apt-get update` its lists name no origin; then the URL has to do.
     found = [row[0] for row in main if row[1] == "Debian"] or [
@@ -103,7 +93,7 @@ def fetch(wanted: Wanted, *, cache: Path, mirror: str | None, at: Places) -> lis
     folder.mkdir(parents=True, exist_ok=True)
     with in_turn(folder / "lock", at.status):
         configuration = _configure(folder, wanted, find_mirror(mirror, at))
-        env = process.base_environment(APT_CONFIG=str(configuration), DEBIAN_FRONTEND="noninteractive")
+        env = base_environment(APT_CONFIG=str(configuration), DEBIAN_FRONTEND="noninteractive")
         at.status(f"reading the index of Debian {wanted.suite} for {wanted.architecture}")
         _apt(["update", "--error-on=any"], env, at)
         install = ["--yes", "install", *wanted.packages]
@@ -126,20 +116,15 @@ def _file_name(package: str, version: str, architecture: str) -> str:
 
 
 def _apt(words: Sequence[str], env: dict[str, str], at: Places) -> str:
-    def call() -> str:
-        return at.run(["apt-get", *words], env=env)
-
     try:
-        return retry.retrying(
-            call, trouble=lambda error: any(text in error.tail for text in _TROUBLE), note=at.status
-        )
+        return retrying(lambda: at.run(["apt-get", *words], env=env), status=at.status)
     except process.CommandError as error:
-        said = [line for line in error.tail.splitlines() if line.startswith(("E:", "W:"))]
-        if any("Unable to locate package" in line or "has no installation candidate" in line for line in said):
-            raise DebianError("Debian packages", "; ".join(said), "Check the names and the suite.") from None
-        if any("not signed" in line or "NO_PUBKEY" in line or "EXPKEYSIG" in line for line in said):
+        printed = [line for line in error.tail.splitlines() if line.startswith(("E:", "W:"))]
+        if any("Unable to locate package" in line or "has no installation candidate" in line for line in printed):
+            raise DebianError("Debian packages", "; ".join(printed), "Check the names and the suite.") from None
+        if any("not signed" in line or "NO_PUBKEY" in line or "EXPKEYSIG" in line for line in printed):
             raise DebianError(
-                "Debian mirror", "; ".join(said), "Its signature can't be checked: update debian-archive-keyring."
+                "Debian mirror", "; ".join(printed), "Its signature can't be checked: update debian-archive-keyring."
             ) from None
         raise
 
@@ -186,5 +171,5 @@ def _proxies() -> dict[str, str]:
     program = shutil.which("apt-config")
     if program is None:
         return {}
-    said = subprocess.run([program, "dump"], capture_output=True, text=True, check=False).stdout
-    return dict(re.findall(r'^(Acquire::\w+::Proxy(?:-\S+)?) "(.+)";$', said, re.MULTILINE))
+    printed = subprocess.run([program, "dump"], capture_output=True, text=True, check=False).stdout
+    return dict(re.findall(r'^(Acquire::\w+::Proxy(?:-\S+)?) "(.+)";$', printed, re.MULTILINE))

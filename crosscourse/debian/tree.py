@@ -65,10 +65,10 @@ def merge(packages: Iterable[Path]) -> Tree:
             raise PackageError(
                 str(path), f"can't be read as a Debian package: {error}", "Remove it; it is fetched again."
             ) from None
-    return settle(tree)
+    return configured(tree)
 
 
-def settle(tree: Tree) -> Tree:
+def configured(tree: Tree) -> Tree:
     """The tree with what the packages' scripts would have made: links, copies of masters, a bundle of certificates."""
     done = dict(tree)
     roots = {PurePosixPath(name).parts[1] for name in tree if name.startswith("usr/")}
@@ -95,7 +95,7 @@ def _is_certificate(name: str) -> bool:
 
 def _add(tree: Tree, data: tarfile.TarFile) -> None:
     for member in data:
-        name = place(member.name)
+        name = merged_path(member.name)
         if not name or left_out(name) or (member.isdir() and name in MERGED):
             continue
         owner = (member.uid, member.gid)
@@ -103,7 +103,7 @@ def _add(tree: Tree, data: tarfile.TarFile) -> None:
             tree[name] = Entry(name=name, mode=member.mode, owner=owner)
         elif member.issym():
             tree[name] = Entry(name=name, link=member.linkname, owner=owner)
-        elif member.islnk() and (other := tree.get(place(member.linkname))):
+        elif member.islnk() and (other := tree.get(merged_path(member.linkname))):
             tree[name] = Entry(name=name, source=other.source, mode=member.mode, owner=owner)
         elif member.isfile() or member.islnk():  # a hard link whose first name was left out
             stream = data.extractfile(member)
@@ -111,7 +111,7 @@ def _add(tree: Tree, data: tarfile.TarFile) -> None:
             tree[name] = Entry(name=name, source=stream.read(), mode=member.mode, owner=owner)
 
 
-def place(name: str) -> str:
+def merged_path(name: str) -> str:
     """Where a member of a package is in a tree whose ``/bin``, ``/lib`` and the like are links into ``/usr``."""
     parts = PurePosixPath(name.removeprefix(".")).parts
     path = "/".join(part for part in parts if part != "/")

@@ -23,23 +23,21 @@ import re
 import stat
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, Protocol, TypeVar
+from typing import Annotated, Any, BinaryIO, Protocol
 
 import msgspec
 
 from crosscourse import files
+from crosscourse.engine import sealed
 
 DEFAULT_LIMIT = 10 * 10**9
 MAX_CANDIDATES = 8
 
-_SCHEMA = 1  # of entries and lists; those of another one are of no use
 _HOUR, _DAY = 3600, 24 * 3600
 _SHA256 = r"^[0-9a-f]{64}\Z"
 _FICLONE = 0x40049409  # linux/fs.h; ioctl_ficlone(2)
-
-T = TypeVar("T")
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -51,12 +49,12 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a step made: its outputs by label. ``made``: when (unix seconds). ``reads``: the step's own, any JSON."""
+    """What a step made: its outputs by label. ``made``: when (unix seconds). ``reported``: what it told the person."""
 
     kind: str
     outputs: dict[str, Kept]
     made: int
-    reads: Any = None
+    reported: list[str] = []
 
 
 class Results(Protocol):
@@ -68,7 +66,7 @@ class Results(Protocol):
     def get(self, key: str) -> Entry | None: ...
     def take(self, key: str, places: Mapping[str, Path]) -> Entry | None: ...
     def put(
-        self, key: str, kind: str, outputs: Mapping[str, Path], digests: Mapping[str, str], reads: Any = None
+        self, key: str, kind: str, outputs: Mapping[str, Path], digests: Mapping[str, str], reported: Sequence[str] = ()
     ) -> bool: ...
     def candidates(self, base: str) -> list[Any]: ...
     def remember(self, base: str, reads: Any) -> bool: ...
@@ -84,7 +82,7 @@ class Folder:
 
     def get(self, key: str) -> Entry | None:
         """What is kept under a key, if each of its blobs is there and of the right size."""
-        entry = _read(self._place("entries", key), key, Entry)
+        entry = sealed.read(self._place("entries", key), key, Entry)
         return entry if entry and all(self._has(kept) for kept in entry.outputs.values()) else None
 
     def take(self, key: str, places: Mapping[str, Path]) -> Entry | None:
@@ -94,26 +92,27 @@ class Folder:
         OSError if a place can't be written.
         """
         path = self._place("entries", key)
-        if not (entry := _read(path, key, Entry)):
+        if not (entry := sealed.read(path, key, Entry)):
             return None
         try:
             if entry.outputs.keys() != places.keys():
                 raise _UselessError
-            for label, kept in entry.outputs.items():
-                self._take(kept, places[label])
+            # All of them, though one is damaged: each blob that is goes at once.
+            if not all([self._takes(kept, places[label]) for label, kept in entry.outputs.items()]):  # noqa: C419
+                raise _UselessError
         except BaseException as error:
             for place in places.values():
-                _discard(place)
+                sealed.discard(place)
             if not isinstance(error, _UselessError):
                 raise
-            _discard(path)
+            sealed.discard(path)
             return None
         with contextlib.suppress(OSError):
             os.utime(path)
         return entry
 
     def put(
-        self, key: str, kind: str, outputs: Mapping[str, Path], digests: Mapping[str, str], reads: Any = None
+        self, key: str, kind: str, outputs: Mapping[str, Path], digests: Mapping[str, str], reported: Sequence[str] = ()
     ) -> bool:
         """Keep outputs (regular files) under a key. ``digests``: their SHA-256, by the same labels.
 
@@ -124,9 +123,9 @@ class Folder:
         self._grown = True
         try:
             kept = {label: self._keep(path, digests[label]) for label, path in outputs.items()}
-            entry = Entry(kind=kind, outputs=kept, made=int(time.time()), reads=reads)
+            entry = Entry(kind=kind, outputs=kept, made=int(time.time()), reported=list(reported))
             with self._replacing(self._place("entries", key)) as stream:
-                stream.write(_sealed(key, entry))
+                stream.write(sealed.write(key, entry))
         except (OSError, _UselessError):
             return False
         return True
@@ -134,7 +133,7 @@ class Folder:
     def candidates(self, base: str) -> list[Any]:
         """What steps of this base were seen to read, the newest first, at most ``MAX_CANDIDATES``."""
         path = self._place("reads", base)
-        found = _read(path, base, list[Any])
+        found = sealed.read(path, base, list[Any])
         if found:
             with contextlib.suppress(OSError):
                 os.utime(path)
@@ -147,11 +146,11 @@ class Folder:
         """
         path = self._place("reads", base)
         new = msgspec.json.encode(reads, order="sorted")
-        before = _read(path, base, list[Any]) or []
+        before = sealed.read(path, base, list[Any]) or []
         others = [one for one in before if msgspec.json.encode(one, order="sorted") != new]
         try:
             with self._replacing(path) as stream:
-                stream.write(_sealed(base, [reads, *others][:MAX_CANDIDATES]))
+                stream.write(sealed.write(base, [reads, *others][:MAX_CANDIDATES]))
         except OSError:
             return False
         return True
@@ -166,7 +165,7 @@ class Folder:
         self._grown = False
         for path, info in _scan(self.folder, "partial"):
             if _older(info, _DAY):
-                _discard(path)
+                sealed.discard(path)
         blobs = {path.name: (path, info) for path, info in _scan(self.folder, "blobs/*")}
         excess = sum(info.st_size for _, info in blobs.values()) - limit
         if excess <= 0:
@@ -178,24 +177,24 @@ class Folder:
         freed = sum(info.st_size for _, info in going)
         while entries and freed < excess:
             path, _, entry = entries.pop(0)
-            _discard(path)
+            sealed.discard(path)
             named.subtract(_digests(entry))
             gone = [blobs[digest] for digest in _digests(entry) if digest in blobs and not named[digest]]
             freed += sum(info.st_size for _, info in gone)
             going += gone
         for path, _ in going:
-            _discard(path)
+            sealed.discard(path)
         # A lookup uses a list and then an entry: a list older than every entry led to one that is gone.
         oldest = entries[0][1].st_mtime if entries else time.time()
         for path, info in _scan(self.folder, "reads/*"):
             if info.st_mtime < oldest - _DAY:
-                _discard(path)
+                sealed.discard(path)
         return freed
 
     def entries(self) -> Iterator[tuple[Path, os.stat_result, Entry]]:
         """All entries: the file of each, what the kernel says of it (mtime: the last use), what it says."""
         for path, info in _scan(self.folder, "entries/*"):
-            if entry := _read(path, path.stem, Entry):
+            if entry := sealed.read(path, path.stem, Entry):
                 yield path, info, entry
 
     def size(self) -> int:
@@ -225,7 +224,8 @@ class Folder:
             return False
         return stat.S_ISREG(info.st_mode) and info.st_size == kept.size
 
-    def _take(self, kept: Kept, place: Path) -> None:
+    def _takes(self, kept: Kept, place: Path) -> bool:
+        """Write an output to its place; False if its blob is of no use, and then gone."""
         blob = self._place("blobs", kept.digest)
         try:
             if not self._has(kept):
@@ -236,8 +236,9 @@ class Folder:
                 _copy(blob, target, kept)
                 os.fchmod(target.fileno(), kept.mode)
         except _UselessError:
-            _discard(blob)
-            raise
+            sealed.discard(blob)
+            return False
+        return True
 
     def _keep(self, path: Path, digest: str) -> Kept:
         info = path.lstat()
@@ -266,7 +267,7 @@ class Folder:
                 yield stream
             Path(name).replace(path)
         except BaseException:
-            _discard(Path(name))
+            sealed.discard(Path(name))
             raise
 
 
@@ -281,12 +282,6 @@ def _digests(entry: Entry) -> set[str]:
 def _older(info: os.stat_result, seconds: float) -> bool:
     """Whether a file's time is far from now; the future, by a clock that was wrong, is no better than the past."""
     return abs(time.time() - info.st_mtime) > seconds
-
-
-def _discard(path: Path) -> None:
-    """Remove a file if that is possible. A damaged one that stays is found to be damaged again."""
-    with contextlib.suppress(OSError):
-        files.remove(path)
 
 
 def _scan(folder: Path, pattern: str) -> Iterator[tuple[Path, os.stat_result]]:
@@ -324,27 +319,3 @@ def _block(stream: BinaryIO) -> bytes:
         return stream.read(1 << 20)
     except OSError as error:
         raise _UselessError from error
-
-
-def _seal(name: str, content: bytes) -> str:
-    """What stands before the content of each file of JSON here: a digest of it, and of what it is about."""
-    return hashlib.sha256(f"{_SCHEMA} {name}\n".encode() + content).hexdigest()
-
-
-def _sealed(name: str, value: Any) -> bytes:
-    content = msgspec.json.encode(value)
-    return msgspec.json.encode((_seal(name, content), msgspec.Raw(content)))
-
-
-def _read(path: Path, name: str, type_: type[T]) -> T | None:
-    """What was sealed under this name; None if there is nothing, or nothing of use: then it is removed."""
-    try:
-        seal, content = msgspec.json.decode(path.read_bytes(), type=tuple[str, msgspec.Raw])
-        if seal == _seal(name, bytes(content)):
-            return msgspec.json.decode(content, type=type_)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, RecursionError, msgspec.MsgspecError):
-        pass
-    _discard(path)
-    return None

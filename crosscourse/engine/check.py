@@ -29,7 +29,13 @@ def as_task(step: Step, shared: Shared) -> dict[str, Any]:
         "targets": [os.path.relpath(path) for path in step.outputs.values()],
         "uptodate": [JobCheck(job)],
         "io": {"capture": False},
-        "meta": {"stage": step.stage, "log": os.path.relpath(job.log), "told": job.reported, "job": job},
+        "meta": {
+            "stage": step.stage,
+            "log": os.path.relpath(job.log),
+            "statuses": shared.statuses,
+            "reported": job.reported,
+            "job": job,
+        },
     }
 
 

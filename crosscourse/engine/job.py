@@ -26,7 +26,7 @@ from crosscourse import files
 from crosscourse.engine import reasons
 from crosscourse.engine.places import Places, SourceEditedError
 from crosscourse.engine.reads import WHOLE, Reads
-from crosscourse.engine.reasons import EDIT_MARK, Value
+from crosscourse.engine.reasons import EDITED, Value
 from crosscourse.engine.spec import encode, labels
 from crosscourse.engine.step import SourceFolder, Step
 from crosscourse.errors import CrosscourseError
@@ -122,6 +122,8 @@ class Job:
             name = os.path.relpath(path)
             if row is None or row[0] != name or not path.is_file():
                 yield f"{name} is missing"
+            elif path.is_symlink():
+                yield f"{name} is not what was built"
             elif (now := files.signature(path)) != row[2:]:
                 if files.digest(path) != row[1]:
                     yield f"{name} is not what was built"
@@ -200,7 +202,8 @@ class Job:
             if entry is None:
                 continue
             self.from_cache = True
-            self._write_log(f"taken from the result cache: {key}")
+            self._write_log("\n".join([f"taken from the result cache: {key}", *entry.reported]))
+            self.reported.extend(entry.reported)
             digests = {label: kept.digest for label, kept in entry.outputs.items()}
             source = self.step.source
             return self._placed(
@@ -229,18 +232,17 @@ class Job:
             self._refuse_edited(before, content, reads)
         digests = self._digests(places)
         if self._cacheable():
-            learned = msgspec.to_builtins(reads)
             if source is not None and source.reads is None:
-                self.shared.results.remember(base, learned)
+                self.shared.results.remember(base, msgspec.to_builtins(reads))
             made = {label: places.output(label) for label in step.outputs}
-            self.shared.keep(self.key(base, content), step.stage, made, digests, learned)
+            self.shared.keep(self.key(base, content), step.stage, made, digests, self.reported)
         return self._placed(
             scratch, digests, {"source": before, "reads": msgspec.to_builtins(reads), "content": content}
         )
 
     def _places(self, scratch: Path, grant: Grant | None) -> Places:
         step = self.step
-        (scratch / "outputs").mkdir()
+        (scratch / "outputs").mkdir(exist_ok=True)  # a damaged entry of the cache may have left it
         return Places(
             task=step.name,
             log=self.log,
@@ -325,7 +327,7 @@ class Job:
 
 def _counts(label: str, reads: Reads) -> bool:
     """Whether an entry of a fingerprint can matter: the commit, or a file that differs from it and is read."""
-    path = label.removesuffix(EDIT_MARK)
+    path = label.removesuffix(EDITED)
     return path == label or reads.matches(path)
 
 

@@ -19,7 +19,7 @@ class BusyError(CrosscourseError):
     def __init__(self, folder: Path, holder: str) -> None:
         super().__init__(
             str(folder),
-            f"another run is at work here: {holder or 'it has not said who it is'}",
+            f"another run is at work here: {holder or 'it did not write who it is'}",
             "Wait until it ends, or stop it (Ctrl-C there); both can run at once for different releases.",
         )
 
@@ -45,15 +45,16 @@ def exclusive(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def in_turn(path: Path, note: Callable[[str], object]) -> Iterator[None]:
-    """Hold the lock file ``path`` for the time of the block, after whoever has it; ``note`` is told if that is a wait.
+def in_turn(path: Path, status: Callable[[str], object]) -> Iterator[None]:
+    """Hold the lock file ``path`` for the time of the block, after whoever has it.
 
-    The file is never removed: someone may be waiting for it. The kernel ends the lock with its process.
+    ``status`` is called with a line if that means to wait. The file is never removed: someone may be waiting for it.
+    The kernel ends the lock with its process.
     """
     with path.open("ab") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            note("waiting for another run that is fetching the same")
+            status("waiting for another run that is fetching the same")
             fcntl.flock(stream, fcntl.LOCK_EX)
         yield

@@ -51,7 +51,7 @@ def _explain_mapping(label: str, old: Mapping[str, str], new: Mapping[str, str])
         if key not in old:
             parts.append(f"{key} is new")
         elif key not in new:
-            parts.append(f"{key} is as it was" if key.endswith(EDIT_MARK) else f"{key} is gone")
+            parts.append(f"{key} is as it was" if key.endswith(EDITED) else f"{key} is gone")
         else:
             parts.append(f"{key} changed{_from_to(old[key], new[key])}")
     shown = parts[:MAX_LISTED]
@@ -61,7 +61,7 @@ def _explain_mapping(label: str, old: Mapping[str, str], new: Mapping[str, str])
 
 
 # Appended to the path of a file that differs from its commit, where inputs list such files.
-EDIT_MARK = " (edited)"
+EDITED = " (edited)"
 
 
 def _from_to(old: Value, new: Value) -> str:

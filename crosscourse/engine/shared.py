@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Protocol
 from crosscourse.engine.reads import Reads
 from crosscourse.engine.step import Step
 from crosscourse.errors import CrosscourseError
-from crosscourse.view import progress
+from crosscourse.view.statuses import Statuses
 
 if TYPE_CHECKING:
     from crosscourse.engine.cache import Results
     from crosscourse.engine.capacity import Pool
     from crosscourse.engine.code import Code
+    from crosscourse.run.children import Children
 
 
 class Fingerprints(Protocol):
@@ -41,7 +42,8 @@ class Fingerprints(Protocol):
 @dataclass(kw_only=True)
 class Shared:
     """``build``: the folder for logs and scratch. ``cache``: the user's cache folder; ``limit``: bytes that the result
-    cache is kept within. The rest is made when needed.
+    cache is kept within. ``statuses``: what the steps do. ``children``: what they started; set by the run, and kept
+    when it has ended, so that a step that begins later starts nothing. The rest is made when needed.
     """
 
     build: Path
@@ -51,6 +53,8 @@ class Shared:
     make_pool: Callable[[], Pool]
     make_code: Callable[[], Code]
     make_results: Callable[[], Results]
+    statuses: Statuses = field(default_factory=Statuses)
+    children: Children | None = None
     steps: dict[str, Step] = field(default_factory=dict)
     _running: set[str] = field(default_factory=set)
     _idle: threading.Condition = field(default_factory=threading.Condition)
@@ -89,9 +93,11 @@ class Shared:
         """The content of what is read of a checkout."""
         return self.fingerprints.content(folder, fingerprint, reads)
 
-    def keep(self, key: str, kind: str, outputs: Mapping[str, Path], digests: Mapping[str, str], reads: object) -> None:
-        """Put a step's outputs into the result cache."""
-        self._kept_something |= self.results.put(key, kind, outputs, digests, reads)
+    def keep(
+        self, key: str, kind: str, outputs: Mapping[str, Path], digests: Mapping[str, str], reported: Sequence[str]
+    ) -> None:
+        """Put a step's outputs into the result cache, with what the work told the person."""
+        self._kept_something |= self.results.put(key, kind, outputs, digests, reported)
 
     def provided(self, name: str) -> Mapping[str, Path]:
         """What a step makes: its outputs by label, and its place under the label ""."""
@@ -107,18 +113,19 @@ class Shared:
         return self._all_outputs
 
     def status(self, task: str, text: str) -> None:
-        """Say what a task is doing."""
-        progress.note(task, text)
+        """What a task does now."""
+        self.statuses.set(task, text)
 
     @contextmanager
     def at_work(self, task: str) -> Iterator[None]:
-        """A task is at work for the time of the block."""
+        """A task is at work in this thread for the time of the block."""
         with self._idle:
             self._running.add(task)
         try:
-            yield
+            with self.children.at_work() if self.children is not None else nullcontext():
+                yield
         finally:
-            progress.clear(task)
+            self.statuses.clear(task)
             with self._idle:
                 self._running.discard(task)
                 self._idle.notify_all()

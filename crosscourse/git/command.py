@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from crosscourse.errors import CrosscourseError
 from crosscourse.run import process
+from crosscourse.run.environment import base_environment
 
 # Commits that we make are the same everywhere: who and when is fixed.
 IDENTITY = {"name": "crosscourse", "email": "crosscourse@localhost"}
-
-_NETWORK_WORDS = re.compile(
-    r"could not resolve|unable to access|failed to connect|connection (refused|reset|timed out)|timed out|early eof|"
-    r"network is unreachable|no route to host|remote end hung up|does not appear to be a git repository|"
-    r"could not read from remote|http/2 stream|rpc failed|the requested url returned error: (5|429)|gnutls|ssl",
-    re.IGNORECASE,
-)
 
 
 class UpstreamUnreachableError(CrosscourseError):
     """A repository that can't be reached. ``url`` as the manifest has it."""
 
-    def __init__(self, url: str, said: str) -> None:
+    def __init__(self, url: str, printed: str) -> None:
         super().__init__(
             url,
-            f"can't be reached. git says:\n{said}",
+            f"can't be reached. git says:\n{printed}",
             "Check the network and the address, then run the same command again: what arrived is kept.\n"
             "Behind a firewall, git can read a mirror in its place: git config --global url.MIRROR.insteadOf URL\n"
             "or a source can come from a folder of your own: ./doit override=NAME=FOLDER build\n"
@@ -44,7 +37,7 @@ class GitMissingError(CrosscourseError):
 
 def environment(**more: str) -> dict[str, str]:
     """The environment of every git call: no prompts, no pager, no editor; the user's ``insteadOf`` is honoured."""
-    return process.base_environment(
+    return base_environment(
         GIT_TERMINAL_PROMPT="0",
         GIT_PAGER="cat",
         GIT_EDITOR="false",
@@ -80,8 +73,3 @@ def git(
         if "was not found" in error.found:
             raise GitMissingError from None
         raise
-
-
-def is_network_trouble(error: process.CommandError) -> bool:
-    """Whether what git printed speaks of the network, so that trying again may help."""
-    return bool(_NETWORK_WORDS.search(error.tail))

@@ -30,7 +30,7 @@ from typing import BinaryIO
 from crosscourse import files
 from crosscourse.engine import reads as engine_reads
 from crosscourse.engine.reads import Reads
-from crosscourse.engine.reasons import EDIT_MARK
+from crosscourse.engine.reasons import EDITED
 from crosscourse.errors import CrosscourseError
 from crosscourse.git.command import GitMissingError
 
@@ -137,7 +137,7 @@ def fingerprint(folder: Path) -> dict[str, str]:
         identity = _identity(path, algorithm) if _is_real(path.parent, real) else REMOVED
         if identity.startswith(_FOLDER) and _has_below(names, name):
             identity = REMOVED  # a folder stands where the file was; what is in it is listed
-        edited[f"{name}{EDIT_MARK}"] = identity
+        edited[f"{name}{EDITED}"] = identity
     left_out = _left_out(folder)
     return {COMMIT: status.commit, **({LEFT_OUT: left_out} if left_out else {}), **edited}
 
@@ -152,9 +152,9 @@ def listing(folder: Path, fingerprint: Mapping[str, str], tree: Mapping[str, str
         return dict(fingerprint)
     found = dict(tree_of(folder, fingerprint[COMMIT]) if tree is None else tree)
     for label, identity in fingerprint.items():
-        if not label.endswith(EDIT_MARK):
+        if not label.endswith(EDITED):
             continue
-        name = label[: -len(EDIT_MARK)].rstrip("/")
+        name = label[: -len(EDITED)].rstrip("/")
         found.pop(name, None)
         found.pop(f"{name}/", None)
         if identity != REMOVED:

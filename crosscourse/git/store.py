@@ -16,8 +16,9 @@ from crosscourse import files
 from crosscourse.engine.lock import in_turn
 from crosscourse.engine.spec import Spec
 from crosscourse.errors import CrosscourseError
-from crosscourse.git.command import UpstreamUnreachableError, git, is_network_trouble
+from crosscourse.git.command import UpstreamUnreachableError, git
 from crosscourse.run import process
+from crosscourse.run.network import is_network_trouble
 from crosscourse.run.retry import retrying
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def fetch(pin: Pin, store: Path, at: Places) -> None:
         try:
             _fetch_into(partial, pin, at)
         except process.CommandError as error:
-            if is_network_trouble(error):
+            if is_network_trouble(error.tail):
                 raise UpstreamUnreachableError(pin.url, error.tail) from None
             files.remove(partial)  # whatever is wrong with it, the next try starts afresh
             raise CrosscourseError(
@@ -114,11 +115,7 @@ def _fetch_into(partial: Path, pin: Pin, at: Places) -> None:
 
 
 def _git_with_retries(folder: Path, *words: str, at: Places) -> str:
-    return retrying(
-        lambda: git(folder, *words, log=at.log),
-        trouble=is_network_trouble,
-        note=at.status,
-    )
+    return retrying(lambda: git(folder, *words, log=at.log), status=at.status)
 
 
 def configure(folder: Path, *, url: str, omit: Sequence[str], log: Path, partial: bool = True) -> None:

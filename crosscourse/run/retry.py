@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+from crosscourse.run.network import is_network_trouble
 from crosscourse.run.process import CommandError
 
 
@@ -13,20 +14,23 @@ def attempts() -> int:
     return int(os.environ.get("CROSSCOURSE_RETRIES", "4"))
 
 
-def retrying(action: Callable[[], str], *, trouble: Callable[[CommandError], bool], note: Callable[[str], None]) -> str:
-    """Call ``action`` until it succeeds, with pauses of 1, 2, 4 ... s after each CommandError that ``trouble`` accepts.
+def retrying(action: Callable[[], str], *, status: Callable[[str], None]) -> str:
+    """Call ``action`` until it succeeds, with pauses of 1, 2, 4 ... s after each CommandError of the network.
 
-    ``note`` is told of each new try. Raises the last error.
+    ``status`` is given a line before each new try. Raises the last error.
     """
     import tenacity
 
     most = attempts()
 
+    def is_worth_it(error: BaseException) -> bool:
+        return isinstance(error, CommandError) and is_network_trouble(error.tail)
+
     def before_sleep(state: tenacity.RetryCallState) -> None:
-        note(f"network trouble, trying again ({state.attempt_number} of {most - 1})")
+        status(f"network trouble, trying again ({state.attempt_number} of {most - 1})")
 
     return tenacity.Retrying(
-        retry=tenacity.retry_if_exception(lambda error: isinstance(error, CommandError) and trouble(error)),
+        retry=tenacity.retry_if_exception(is_worth_it),
         stop=tenacity.stop_after_attempt(most),
         wait=tenacity.wait_exponential(max=30),
         reraise=True,

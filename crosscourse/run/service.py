@@ -19,6 +19,7 @@ from typing import Any
 
 from crosscourse.errors import CrosscourseError
 from crosscourse.run import process
+from crosscourse.run.children import of_this_run
 
 RECORD = "processes"
 
@@ -46,7 +47,7 @@ class Service:
             raise process.CommandError(self.name, "ended too early", process.tail_of(self.log), f"Its log: {self.log}")
 
     def wait_until(self, ready: Callable[[], bool], trouble: str, *, seconds: float) -> None:
-        """Wait until the program can be used. ``trouble``: what to say of it if that takes longer than ``seconds``.
+        """Wait until the program can be used. ``trouble``: what the error says if that takes longer than ``seconds``.
 
         Raises NotReadyError, CommandError (it has ended), StoppedError.
         """
@@ -77,21 +78,23 @@ def serving(
     env: Mapping[str, str],
     folder: Path,
     user: int | None = None,
+    stop_with: int = signal.SIGTERM,
 ) -> Iterator[Service]:
     """A program that runs for the time of the block, in ``folder``, where its process is recorded too.
 
-    ``user``: the user id to run as, where this process is root's. Raises CommandError if the program is not there.
+    ``user``: the user id to run as, where this process is root's. ``stop_with``: the signal that asks it to end at
+    the end of the block; if it does not within 5 s, it is killed. Raises CommandError if the program is not there.
     """
     name = Path(argv[0]).name
-    with log.open("ab") as stream:
-        child = process.start(argv, stream=stream, env=env, cwd=folder, user=user)
+    with of_this_run() as children, log.open("ab") as stream:
+        child = process.start(argv, children=children, stream=stream, env=env, cwd=folder, user=user)
         service = Service(name=name, pid=child.pid, log=log, child=child)
         try:
             _record(folder, child.pid)
             yield service
         finally:
-            service.stop(signal.SIGTERM if name != "postgres" else signal.SIGINT, seconds=5)
-            process.end(child.pid)
+            service.stop(stop_with, seconds=5)
+            children.end(child.pid)
             with contextlib.suppress(Exception):  # how it ended is of no interest any more
                 child.wait()
 

@@ -2,7 +2,7 @@
 
 It reads lines from a pipe whose other end ``doit`` holds: ``+PID`` (a process group was started), ``-PID`` (it ended).
 When the pipe closes, ``doit`` is gone, however it ended, and the groups still listed are killed.
-Run as a script by ``process``; it imports nothing of ours so that it starts at once.
+Run as a script by ``children``; it imports nothing of ours so that it starts at once.
 """
 
 import contextlib

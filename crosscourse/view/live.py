@@ -21,8 +21,6 @@ from crosscourse.view.progress import (
     Line,
     Running,
     Snapshot,
-    at_work_since,
-    current,
     duration,
     last_line,
     split_waiting,
@@ -115,7 +113,7 @@ def frame(state: Snapshot, *, now: float, width: int, height: int, ascii_only: b
 
 
 def _row(task: Running, state: Snapshot, *, now: float, width: int, indent: int) -> Text:
-    """Name, time, and what the task says about itself or else the last line of its log."""
+    """Name, time, and the task's status or else the last line of its log."""
     row = Text(">".rjust(indent - 1) + " ", style="")
     row.stylize("cyan")
     first, colon, rest = task.name.partition(":")
@@ -128,10 +126,9 @@ def _row(task: Running, state: Snapshot, *, now: float, width: int, indent: int)
         row.append(label, "cyan").append(task.name)
         used = len(label) + len(task.name)
     row.append(" " * (state.name_width - used))
-    row.append(f" {duration(now - at_work_since(task)):>{_TIME_WIDTH}}  ", "dim")
-    said = current(task.name)
-    if said is not None:
-        row.append(" ".join(said.split()), "yellow")
+    row.append(f" {duration(now - task.started):>{_TIME_WIDTH}}  ", "dim")
+    if task.status is not None:
+        row.append(" ".join(task.status.split()), "yellow")
     elif task.log is not None:
         row.append(last_line(task.log, width) or "", "dim")
     return row

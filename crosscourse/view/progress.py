@@ -1,32 +1,20 @@
-"""What running tasks are doing at this moment, and the wording that every view of a run shares.
-
-Actions say what they wait for or work on (``note``); whoever shows a run asks for it (``current``),
-or looks at the end of a task's log (``last_line``). Nothing here knows of doit or of a terminal.
-"""
+"""A run at one moment, and the wording that every view of it shares. Nothing here knows of doit or of a terminal."""
 
 from __future__ import annotations
 
 import re
-import threading
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
+
+from crosscourse.view.statuses import is_waiting
 
 # One line of output: pieces of text, each with a style that a terminal may use ("" for none).
 Line = tuple[tuple[str, str], ...]
 
 # How a task ended.
 Outcome = Literal["run", "from the cache", "failed", "ignored", "up to date", "not run"]
-
-_lock = threading.Lock()
-_notes: dict[str, str] = {}
-# Since when a task that had to wait is at work, on the monotonic clock (s).
-_resumed: dict[str, float] = {}
-
-# How the note of a task opens that takes no processor: others are shown before it.
-WAITING = "waiting"
 
 # Compiled at their first use (and kept by re): a no-op run has no use for them.
 _ESCAPE = (
@@ -40,17 +28,21 @@ _TAIL_BYTES = 4096
 
 @dataclass(frozen=True, kw_only=True)
 class Running:
-    """A task at work: its name and stage, its log's path if it keeps one, its start on the monotonic clock (s)."""
+    """A task at work: its name and stage, its log's path if it keeps one, its status if it has one.
+
+    ``started``: on the monotonic clock (s), in a snapshot after the time that the task waited.
+    """
 
     name: str
     stage: str
     log: str | None
     started: float
+    status: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """A run at one moment: tasks settled, failed and in all, its start on the monotonic clock (s), who is at work.
+    """A run at one moment: tasks ended, failed and in all, its start on the monotonic clock (s), who is at work.
 
     ``name_width``: characters of the longest task name of the run, so that columns stay where they are.
     """
@@ -61,37 +53,6 @@ class Snapshot:
     started: float
     name_width: int
     running: tuple[Running, ...]
-
-
-def note(task_name: str, text: str) -> None:
-    """Say in a few words what a task is doing ("waiting for memory: 1200 MB"); replaces what it said before."""
-    with _lock:
-        if is_waiting(_notes.get(task_name)) and not is_waiting(text):
-            _resumed[task_name] = time.monotonic()
-        _notes[task_name] = text
-
-
-def is_waiting(said: str | None) -> bool:
-    """Whether a note says that its task only waits."""
-    return bool(said) and str(said).startswith(WAITING)
-
-
-def at_work_since(task: Running) -> float:
-    """When a task began what it does, on the monotonic clock (s): after its wait, if it had to wait."""
-    with _lock:
-        return max(task.started, _resumed.get(task.name, 0.0))
-
-
-def clear(task_name: str) -> None:
-    """Withdraw a task's note, if it has one."""
-    with _lock:
-        _notes.pop(task_name, None)
-
-
-def current(task_name: str) -> str | None:
-    """A task's note, or None."""
-    with _lock:
-        return _notes.get(task_name) or None
 
 
 def duration(seconds: float) -> str:
@@ -111,8 +72,7 @@ def still_running(state: Snapshot, now: float) -> Line:
     working, waiting = split_waiting(state.running)
     tasks = []
     for task in working:
-        said = current(task.name)
-        tasks.append(f"{task.name} ({duration(now - at_work_since(task))}{f', {said}' if said else ''})")
+        tasks.append(f"{task.name} ({duration(now - task.started)}{f', {task.status}' if task.status else ''})")
     if waiting:
         tasks.append(f"{len(waiting)} waiting")
     return ((f"[{state.done:>{len(str(state.total))}}/{state.total}] still at work: {', '.join(tasks)}", "dim"),)
@@ -120,7 +80,7 @@ def still_running(state: Snapshot, now: float) -> Line:
 
 def split_waiting(running: Sequence[Running]) -> tuple[list[Running], list[Running]]:
     """The tasks that work, and those that wait for a processor, for memory or for another task."""
-    waiting = [task for task in running if is_waiting(current(task.name))]
+    waiting = [task for task in running if is_waiting(task.status)]
     return [task for task in running if task not in waiting], waiting
 
 

@@ -7,25 +7,23 @@ doit calls ``execute_task`` from its worker threads and everything else from the
 from __future__ import annotations
 
 import os
-import re
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, ClassVar, Protocol, TextIO
 
-from doit.exceptions import TaskFailed, UnmetDependency
+from doit.exceptions import UnmetDependency
 
 from crosscourse.view import progress
+from crosscourse.view.failures import captured, explain, quote
 from crosscourse.view.progress import Line, Outcome, Running, Snapshot, duration, plural
+from crosscourse.view.statuses import Statuses
 
-LOG_LINES = 15
-LOG_WIDTH = 400
 _NAME_WIDTH = 60
 _TIME_WIDTH = 11
-# How Python names our own errors in a traceback: they explain themselves, so the name is left out.
-_OWN_ERROR = r"crosscourse\.(?:\w+\.)*\w+: "
 
 
 class View(Protocol):
@@ -84,8 +82,10 @@ class PlainView:
 
 
 class CrosscourseReporter:
-    """doit's reporter interface (doit/reporter.py); task.meta may say ``stage`` (str) and ``log`` (str or None).
+    """doit's reporter interface (doit/reporter.py).
 
+    task.meta may have ``stage`` (str), ``log`` (a path or None), ``statuses`` (Statuses: the run's, the same for all
+    tasks), ``reported`` (list of str: lines for the person who reads, shown with the task's success), ``job``.
     Group tasks, which have no actions, are no work and are neither counted nor shown.
     Raises UnknownNameError if CROSSCOURSE_PROGRESS says something unknown. A reader that goes away
     (``| head``) never ends a run: what can't be written is dropped.
@@ -108,8 +108,9 @@ class CrosscourseReporter:
         self._started = time.monotonic()
         self._handled = sys.exc_info()[1]  # doit may be run while its caller handles an error: not ours
         self._expected: set[str] = set()
-        self._settled: dict[str, Outcome] = {}
+        self._ended: dict[str, Outcome] = {}
         self._running: dict[str, Running] = {}
+        self._statuses = Statuses()
         self._name_width = 0
         self._failures: list[tuple[str, str | None]] = []
         self._errors: list[str] = []
@@ -119,6 +120,8 @@ class CrosscourseReporter:
         names = work_of(tasks, selected_tasks)
         with self._lock:
             self._expected = names
+            found = (meta["statuses"] for name in names if "statuses" in (meta := tasks[name].meta or {}))
+            self._statuses = next(found, self._statuses)
             self._name_width = min(_NAME_WIDTH, max(map(len, names), default=0))
 
     def get_status(self, task: Any) -> None:
@@ -142,18 +145,18 @@ class CrosscourseReporter:
         if task.actions:
             meta = task.meta or {}
             kept = bool(getattr(meta.get("job"), "from_cache", False))
-            count, running = self._settle(task.name, "from the cache" if kept else "run")
+            count, running = self._end(task.name, "from the cache" if kept else "run")
             line = self._task_line(task.name, count, running)
-            told = [((f"        {text}", "green"),) for text in meta.get("told", ())]
-            self._show([(*line, ("  from the cache", "dim")) if kept else line, *told])
+            reported = [((f"        {text}", "green"),) for text in meta.get("reported", ())]
+            self._show([(*line, ("  from the cache", "dim")) if kept else line, *reported])
 
     def add_failure(self, task: Any, fail: Any) -> None:
         """The task failed, could not be checked, or was not run because one that it needs failed (UnmetDependency)."""
         if isinstance(fail, UnmetDependency):
             if task.actions:
-                self._settle(task.name, "not run")
+                self._end(task.name, "not run")
             return
-        count, running = self._settle(task.name, "failed")
+        count, running = self._end(task.name, "failed")
         log = running.log if running else None
         with self._lock:
             self._failures.append((task.name, log))
@@ -163,18 +166,18 @@ class CrosscourseReporter:
         message = explain(fail, whole=self._whole_traceback())
         lines += [(("        " + line, ""),) for line in message]
         if running:
-            lines += quote(log, captured(task), said=message)
+            lines += quote(log, captured(task), shown=message)
         self._show(lines)
 
     def skip_uptodate(self, task: Any) -> None:
         """The task is up to date; only counted."""
         if task.actions:
-            self._settle(task.name, "up to date")
+            self._end(task.name, "up to date")
 
     def skip_ignore(self, task: Any) -> None:
-        """The user said ``doit ignore``; only counted."""
+        """The user chose ``doit ignore``; only counted."""
         if task.actions:
-            self._settle(task.name, "ignored")
+            self._end(task.name, "ignored")
 
     def teardown_task(self, task: Any) -> None:
         """The task's teardown begins."""
@@ -201,13 +204,18 @@ class CrosscourseReporter:
         """The run at this moment; may be asked from any thread."""
         with self._lock:
             return Snapshot(
-                done=len(self._settled),
+                done=len(self._ended),
                 failed=len(self._failures),
-                total=len(self._expected | self._settled.keys()),
+                total=len(self._expected | self._ended.keys()),
                 started=self._started,
                 name_width=self._name_width,
-                running=tuple(self._running.values()),
+                running=tuple(map(self._now, self._running.values())),
             )
+
+    def _now(self, running: Running) -> Running:
+        """A running task as it is at this moment."""
+        since = self._statuses.at_work_since(running.name, running.started)
+        return replace(running, started=since, status=self._statuses.get(running.name))
 
     def _whole_traceback(self) -> bool:
         return self.show_traceback or os.environ.get("CROSSCOURSE_TRACEBACK", "0") not in ("", "0")
@@ -228,16 +236,18 @@ class CrosscourseReporter:
 
             self._guarded(live)
 
-    def _settle(self, name: str, outcome: Outcome) -> tuple[str, Running | None]:
-        """Note how a task ended; returns ``[ 7/23]`` and, if it was run, when and with which log."""
-        progress.clear(name)
+    def _end(self, name: str, outcome: Outcome) -> tuple[str, Running | None]:
+        """Keep how a task ended; returns ``[ 7/23]`` and, if it was run, since when and with which log."""
         with self._lock:
-            self._settled[name] = outcome
-            total = len(self._expected | self._settled.keys())
-            return f"[{len(self._settled):>{len(str(total))}}/{total}]", self._running.pop(name, None)
+            self._ended[name] = outcome
+            total = len(self._expected | self._ended.keys())
+            running = self._running.pop(name, None)
+            now = self._now(running) if running else None
+            self._statuses.clear(name)
+            return f"[{len(self._ended):>{len(str(total))}}/{total}]", now
 
     def _task_line(self, name: str, count: str, running: Running | None, *, failed: bool = False) -> Line:
-        took = duration(time.monotonic() - progress.at_work_since(running)) if running else "-"
+        took = duration(time.monotonic() - running.started) if running else "-"
         line: Line = ((f"{count} ", "dim"), (f"{name:<{self._name_width}}", "red" if failed else ""))
         line += ((f" {took:>{_TIME_WIDTH}}", "dim"),)
         return (*line, ("  FAILED", "bold red")) if failed else line
@@ -255,9 +265,9 @@ class CrosscourseReporter:
 
     def _summary(self, raised: BaseException | None) -> list[Line]:
         with self._lock:
-            outcomes = list(self._settled.values())
-            left = len(self._expected - self._settled.keys())
-            unmet = [name for name, outcome in self._settled.items() if outcome == "not run"]
+            outcomes = list(self._ended.values())
+            left = len(self._expected - self._ended.keys())
+            unmet = [name for name, outcome in self._ended.items() if outcome == "not run"]
         lines: list[Line] = [((f"Stopped: {error}", "red"),) for error in self._errors]
         for name, log in self._failures:
             lines.append(((f"Failed: {name}", "bold red"), (f", see {log}" if log else "", "")))
@@ -310,38 +320,3 @@ def work_of(tasks: Mapping[str, Any], selected: Iterable[str]) -> set[str]:
             seen.add(name)
             ahead += [*task.task_dep, *task.setup_tasks, *task.calc_dep]
     return {name for name in seen if tasks[name].actions}
-
-
-def explain(fail: Any, *, whole: bool) -> list[str]:
-    """Why a task failed, in lines: its message, or the error behind it; with the whole traceback if asked for."""
-    message = str(fail.message).rstrip().splitlines()
-    trace = "".join(fail.traceback).rstrip().splitlines()
-    if whole or not trace:
-        return message + trace
-    if isinstance(fail, TaskFailed):
-        return message
-    # The error's own text, of one line or many, begins at the first line after the last frame that isn't indented.
-    frame = max((number for number, line in enumerate(trace) if line.startswith('  File "')), default=-1)
-    begin = next((number for number in range(frame + 1, len(trace)) if trace[number][:1] != " "), len(trace) - 1)
-    error = trace[begin:]
-    if own := re.match(_OWN_ERROR, error[0]):
-        return [error[0][own.end() :], *error[1:]]
-    return [*error, "(unexpected; CROSSCOURSE_TRACEBACK=1 shows where it comes from)"]
-
-
-def captured(task: Any) -> list[str]:
-    """What doit itself caught of a task's output: lines, only of tasks that don't keep a log."""
-    text = "".join((action.out or "") + (action.err or "") for action in task.actions)
-    return [line for line in map(progress.plain_text, text.split("\n")) if line]
-
-
-def quote(log: str | None, output: list[str], *, said: Sequence[str]) -> list[Line]:
-    """The last lines of a failed task's log or output, without those at its end that were ``said`` already."""
-    lines = progress.tail(log, LOG_LINES + len(said), LOG_WIDTH) if log else output
-    known = {line.strip() for line in said}
-    while lines and lines[-1].strip() in known:
-        lines.pop()
-    shown: list[Line] = []
-    if log:
-        shown.append((("        Its log: ", "dim"), (log, ""), (", which ends:" if lines else "", "dim")))
-    return shown + [(("        | ", "dim"), (line, "")) for line in lines[-LOG_LINES:]]

@@ -6,7 +6,7 @@ import os
 from typing import TextIO
 
 
-def say(stream: TextIO, line: str) -> None:
+def write_line(stream: TextIO, line: str) -> None:
     """Write a line. If the reader is gone, this and all that follows goes nowhere, and the work goes on."""
     try:
         stream.write(line + "\n")

@@ -12,7 +12,7 @@ import msgspec
 from crosscourse.engine.spec import Spec
 from crosscourse.manifest import references
 from crosscourse.manifest.model import Manifest
-from crosscourse.run import process
+from crosscourse.run.environment import base_environment
 from tasks import names
 from toolchains.c import zig
 from toolchains.c.builder import Builder, Generate, commands
@@ -62,7 +62,7 @@ def builder(spec: CSpec, at: Places) -> Builder:
     return Builder(
         compiler=zig.compiler(program, spec.zig.target, spec.zig.cpu),
         archiver=[program, "ar"],
-        env=process.base_environment(**zig.environment(at.caches), SOURCE_DATE_EPOCH=str(spec.epoch)),
+        env=base_environment(**zig.environment(at.caches), SOURCE_DATE_EPOCH=str(spec.epoch)),
         source=at.source,
         generated=at.scratch / "generated",
         objects=at.scratch / "objects",

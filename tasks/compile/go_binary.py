@@ -122,17 +122,23 @@ def needs(spec: GoBuild) -> tuple[str, ...]:
 
 
 def build(spec: GoBuild, at: Places) -> None:
-    """One ``go build``, and then the question what of the source went into it."""
+    """The question what of the source goes into it, then one ``go build``."""
     # Here, not above: a build with nothing to do compiles nothing, and must start fast.
     from toolchains.go_closure import closure
     from toolchains.go_memory import go_memory_settings
 
     env, folder = environment(spec, at), at.source / spec.directory
     memory = go_memory_settings(at.grant.memory, at.grant.processors) if at.grant else {}
-    at.run(command(spec, at.output()), env=env | memory, cwd=folder)
     flags = [*spec.flags, "-tags", ",".join(spec.tags)]
     at.status("listing what it is made of")
-    at.read(closure(at.ask, package=spec.package, flags=flags, env=env, folder=folder, checkout=at.source))
+    found = closure(at.ask, package=spec.package, flags=flags, env=env, folder=folder, checkout=at.source)
+    at.read(found.reads)
+    if spec.zig and found.unseen:
+        env["CGO_CFLAGS"] += f" -DCROSSCOURSE_INCLUDED={found.unseen[:16]}"
+    if found.uncached:  # a macro for the assembler would be told in the program
+        env["GOCACHE"] = str(at.scratch / "go-build")
+    at.status("compiling")
+    at.run(command(spec, at.output()), env=env | memory, cwd=folder)
 
 
 def command(spec: GoBuild, output: Path) -> list[str | Path]:
@@ -174,6 +180,7 @@ def _quote(flags: Sequence[str]) -> str:
 def _library_mark(prefixes: Sequence[Path]) -> list[str]:
     """A macro that nobody reads. Go's build cache keeps where C libraries and headers lie, and does not look into them:
     with their places and contents among the flags, what was compiled against other ones is not taken for this.
+    (CROSSCOURSE_INCLUDED is another one, for files of the source that lie elsewhere than the package that uses them.)
     """
     found = [path for prefix in prefixes for path in sorted(prefix.rglob("*")) if path.suffix in (".a", ".h")]
     if not found:

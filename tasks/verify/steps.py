@@ -2,35 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-from crosscourse import files
-from crosscourse.engine.spec import Spec
 from crosscourse.engine.step import Step
-from crosscourse.errors import CrosscourseError
 from crosscourse.layout import Layout
 from tasks import names
-from toolchains.targets import Expected, get_target
-
-if TYPE_CHECKING:
-    from crosscourse.engine.places import Places
-
-OUTPUT = "elf.json"
-REPORTS = "reports"
-
-
-class VerificationError(CrosscourseError):
-    """A distribution that breaks a rule; ``found`` is the table of all violations."""
-
-
-class Verification(Spec, frozen=True, kw_only=True):
-    """What decides the verdict beside the package (the step that makes it) and the code of the rules."""
-
-    target: Expected
-    package: str
+from tasks.verify.works import OUTPUT, REPORTS, Verification, verify
+from toolchains.targets import get_target
 
 
 def steps(layout: Layout, target: str) -> Iterator[Step]:
@@ -47,24 +25,3 @@ def steps(layout: Layout, target: str) -> Iterator[Step]:
         outputs={OUTPUT: layout.report(target, "verify") / OUTPUT},
         paths={REPORTS: layout.report(target, "verify")},
     )
-
-
-def verify(spec: Verification, at: Places) -> None:
-    """Check the package, and write the whole report. Raises VerificationError with all violations."""
-    from tasks.verify.engine import verify_archive
-    from tasks.verify.report import text
-    from tasks.verify.report.formats import FORMATS
-    from tasks.verify.rules.table import RULES
-
-    package = at.need(spec.package)
-    at.status(f"reading {package.name}")
-    result = verify_archive(package, spec.target, RULES)
-    report = FORMATS["json"](result)
-    at.output().write_text(report, encoding="utf-8")
-    if result.violations:
-        # To be read in full, though a step that fails has no outputs.
-        files.write_text(at.paths[REPORTS] / OUTPUT, report)
-        at.write_log(text.to_text(result))
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        raise VerificationError(package.name, text.to_text(result, width=width))
-    at.report(text.summary(result))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -124,6 +125,21 @@ def known(report: dict[str, list[dict[str, str]]]) -> set[str]:
 
 
 _FLAT = ("toolchain", "source", "patch")
+
+
+def from_cache(outcome: Outcome) -> set[str]:
+    """The steps whose outputs came from the result cache, by the plain report: ``[3/4] NAME 0.1 s  from the cache``."""
+    return set(re.findall(r"^\[[ \d/]+\] (\S+) .*  from the cache$", outcome.out, re.MULTILINE))
+
+
+def use_own_results(workspace: Workspace, cache: Path) -> None:
+    """Let a workspace keep results in a folder of the test; tools and compilers' caches are this user's."""
+    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "crosscourse"
+    cache.mkdir(exist_ok=True)
+    for part in ("tools", "go-build", "go-mod", "zig"):
+        if not (cache / part).is_symlink():
+            (cache / part).symlink_to(default / part)
+    (workspace.root / "crosscourse.toml").write_text(f'cache = "{cache}"\n')
 
 
 def make_workspace(root: Path) -> Workspace:

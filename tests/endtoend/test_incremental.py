@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from tests.endtoend.conftest import Workspace
+from tests.endtoend.conftest import Workspace, from_cache, make_workspace, use_own_results
 
 SOURCE = "sources/printer/printer"
 GO_PROGRAMS = {"compile:armv7:printer", "compile:armv7:goprinter"}
-ALL_COMPILED = GO_PROGRAMS | {"compile:armv7:libprinter", "compile:armv7:cprinter"}
+# The library and what is linked with it.
+OF_LIBRARY = {"compile:armv7:libprinter", "compile:armv7:printer", "compile:armv7:cprinter"}
+GOPRINTER = {"compile:armv7:goprinter"}
 AFTER = {"rootfs:armv7:printer-resource", "package:armv7:tgz", "verify:armv7:elf"}
 
 
@@ -34,6 +37,51 @@ def add_file(workspace: Workspace) -> None:
     (workspace.root / SOURCE / "cmd" / "goprinter" / "more.go").write_text(
         'package main\n\nfunc init() { version += "+more" }\n'
     )
+
+
+def add_unread_files(workspace: Workspace) -> None:
+    """What no program is made of: a text, a package that nobody imports."""
+    (workspace.root / SOURCE / "notes.txt").write_text("mine\n")
+    (workspace.root / SOURCE / "cmd" / "other").mkdir()
+    (workspace.root / SOURCE / "cmd" / "other" / "main.go").write_text("package main\n\nfunc main() {}\n")
+
+
+def edit_readme(workspace: Workspace) -> None:
+    workspace.edit(f"{SOURCE}/README.md", "smallest", "tiniest")
+
+
+def edit_go_test(workspace: Workspace) -> None:
+    """It lies in the folder of a package; whether the package is made of it, only the compiler could tell."""
+    with (workspace.root / SOURCE / "cmd" / "goprinter" / "main_test.go").open("a") as file:
+        file.write("// edited\n")
+
+
+def edit_go_mod(workspace: Workspace) -> None:
+    with (workspace.root / SOURCE / "go.mod").open("a") as file:
+        file.write("// edited\n")
+
+
+def edit_c_program(workspace: Workspace) -> None:
+    workspace.edit(f"{SOURCE}/program/main.c", "C alone", "C all alone")
+
+
+def edit_c_library(workspace: Workspace) -> None:
+    workspace.edit(f"{SOURCE}/library/print.c", '"%s\\n"', '"%s!\\n"')
+
+
+def edit_c_comment(workspace: Workspace) -> None:
+    workspace.edit(f"{SOURCE}/library/print.h.in", "/* Prints a line,", "/* Prints one line,")
+
+
+def edit_what_a_command_reads(workspace: Workspace) -> None:
+    """A list that a generating command finds by itself in the folder that it is given."""
+    with (workspace.root / SOURCE / "library" / "words.txt").open("a") as file:
+        file.write("more\n")
+
+
+def edit_all_sources(workspace: Workspace) -> None:
+    edit_go(workspace)
+    edit_c_library(workspace)
 
 
 def rename_file(workspace: Workspace) -> None:
@@ -111,14 +159,24 @@ def nothing(workspace: Workspace) -> None:
         (nothing, set()),
         (touch, set()),
         (edit_and_revert, set()),
-        (edit_go, ALL_COMPILED | AFTER),
-        # The programs come out as they were, so nothing after them is done.
-        (edit_comment, ALL_COMPILED),
-        (add_file, ALL_COMPILED | AFTER),
-        (rename_file, ALL_COMPILED | AFTER),  # programs name their files
-        (change_patch, {"patch:printer"} | ALL_COMPILED | AFTER),
-        (change_example, {"source:printer", "patch:printer"} | ALL_COMPILED),
-        (change_artifact_flag, {"modules:armv7:printer", "compile:armv7:goprinter"} | AFTER),
+        (edit_readme, set()),
+        (add_unread_files, set()),
+        (edit_go, GOPRINTER | AFTER),
+        # The program comes out as it was, so nothing after it is done.
+        (edit_comment, GOPRINTER),
+        (edit_go_test, GOPRINTER),
+        (edit_go_mod, {"modules:armv7:printer"} | GO_PROGRAMS),
+        (add_file, GOPRINTER | AFTER),
+        (rename_file, GOPRINTER | AFTER),  # programs name their files
+        # Where C is looked for is not bounded: all C files of a source count for Go with C.
+        (edit_c_program, {"compile:armv7:cprinter", "compile:armv7:printer"} | AFTER),
+        (edit_c_library, OF_LIBRARY | AFTER),
+        (edit_c_comment, OF_LIBRARY),  # a header is an output of the library: what is linked with it sees the edit
+        (edit_what_a_command_reads, OF_LIBRARY | AFTER),
+        (edit_all_sources, OF_LIBRARY | GOPRINTER | AFTER),
+        (change_patch, {"patch:printer"} | GOPRINTER | AFTER),
+        (change_example, {"source:printer", "patch:printer"}),
+        (change_artifact_flag, {"modules:armv7:printer"} | GOPRINTER | AFTER),
         (change_stamp, set()),
         (change_shared_flag, GO_PROGRAMS | AFTER),
         (change_c_flag, {"compile:armv7:libprinter"}),
@@ -126,7 +184,7 @@ def nothing(workspace: Workspace) -> None:
         (change_go_version, {"toolchain:go", "modules:armv7:printer"} | GO_PROGRAMS | AFTER),
         (delete_artifact, {"compile:armv7:cprinter"}),
         (delete_package, {"package:armv7:tgz"}),
-        (damage_artifact, {"compile:armv7:goprinter"}),
+        (damage_artifact, GOPRINTER),
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
 )
@@ -156,22 +214,80 @@ def test_targets_share_what_can_be_shared(built: Workspace) -> None:
     assert built.build("build:armv7").done == set()
 
 
-def test_plan_carries_a_patch_to_what_is_compiled(built: Workspace) -> None:
+def test_plan_carries_a_patch_to_what_may_be_made_of_it(built: Workspace) -> None:
     change_patch(built)
     plan = built.doit("plan", "release=printer").out
     lines = {line.split()[1]: line[0] for line in plan.splitlines() if line[0] in "!?"}
     assert lines.pop("patch:printer") == "!"
-    assert set(lines) >= ALL_COMPILED
+    assert set(lines) >= OF_LIBRARY | GOPRINTER
     assert set(lines.values()) == {"?"}
 
 
 def test_plan_says_what_and_why_and_does_nothing(built: Workspace) -> None:
     assert "Nothing to do" in built.doit("plan", "release=printer").out
     edit_go(built)
+    edit_readme(built)
     change_shared_flag(built)
     plan = built.doit("plan", "release=printer").out
     assert "cmd/goprinter/main.go (edited) is new" in plan
+    assert "README" not in plan
     assert "ldflags changed from" in plan
     lines = {line.split()[1]: line[0] for line in plan.splitlines() if line[0] in "!?"}
-    assert lines == {**dict.fromkeys(ALL_COMPILED, "!"), "rootfs:armv7:printer-resource": "?", "package:armv7:tgz": "?"}
-    assert built.build().done == ALL_COMPILED | AFTER
+    after = dict.fromkeys(("rootfs:armv7:printer-resource", "package:armv7:tgz"), "?")
+    assert lines == dict.fromkeys(GO_PROGRAMS, "!") | after
+    assert built.build().done == GO_PROGRAMS | AFTER
+
+
+@pytest.fixture
+def fresh(workspace: Workspace, tmp_path: Path) -> Workspace:
+    """Everything built, with a result cache that holds nothing else."""
+    use_own_results(workspace, tmp_path / "cache")
+    outcome = workspace.doit("release=printer", "build", "verify")
+    assert from_cache(outcome) == set()
+    return workspace
+
+
+KEPT = OF_LIBRARY | GOPRINTER | AFTER
+
+
+def test_what_was_made_before_comes_from_the_cache(fresh: Workspace) -> None:
+    before = fresh.package.read_bytes()
+    edit_go(fresh)
+    edited = fresh.doit("release=printer", "build", "verify")
+    assert from_cache(edited) == set()
+    assert "4 run" in edited.out.splitlines()[-1]
+    fresh.edit(f"{SOURCE}/cmd/goprinter/main.go", "Go runs on", "Go on")
+    assert "(from the cache)" in fresh.doit("plan", "release=printer").out
+    undone = fresh.doit("release=printer", "build", "verify")
+    assert from_cache(undone) == GOPRINTER | AFTER
+    assert " run" not in undone.out.splitlines()[-1]
+    assert fresh.package.read_bytes() == before
+    assert "Up to date" in fresh.doit("release=printer", "build", "verify").out
+
+
+def test_another_checkout_takes_what_the_first_made(fresh: Workspace, tmp_path: Path) -> None:
+    other = make_workspace(tmp_path / "somewhere" / "else")
+    use_own_results(other, tmp_path / "cache")
+    other.edit("examples/printer/README.md", "smallest", "tiniest")  # another commit, of which nothing is read
+    assert from_cache(other.doit("release=printer", "build", "verify")) == KEPT
+    assert other.package.read_bytes() == fresh.package.read_bytes()
+    assert other.build().done == set()
+
+
+def test_a_damaged_cache_costs_only_time(fresh: Workspace, tmp_path: Path) -> None:
+    before = fresh.package.read_bytes()
+    for blob in (tmp_path / "cache" / "results" / "blobs").rglob("*"):
+        if blob.is_file():
+            content = bytearray(blob.read_bytes())
+            content[len(content) // 2] ^= 1
+            blob.write_bytes(bytes(content))
+    fresh.doit("clean", "release=printer")
+    again = fresh.doit("release=printer", "build", "verify")
+    assert from_cache(again) == set()
+    assert fresh.package.read_bytes() == before
+    # Of a step's blobs one is found to be damaged each time; the library has three.
+    for _ in range(3):
+        fresh.doit("clean", "release=printer")
+        again = fresh.doit("release=printer", "build", "verify")
+        assert fresh.package.read_bytes() == before
+    assert from_cache(again) == KEPT

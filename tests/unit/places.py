@@ -12,7 +12,7 @@ def make_places(folder: Path, **more: Any) -> Places:
     """A log, an empty scratch folder and caches in ``folder``, which is made; ``more``: any field of ``Places``."""
     scratch = folder / "scratch"
     scratch.mkdir(parents=True, exist_ok=True)
-    given = {
+    given: dict[str, Any] = {
         "task": "stage:name",
         "log": folder / "log",
         "scratch": scratch,

@@ -37,6 +37,8 @@ def test_the_command_line_overrules_the_file(tmp_path: Path, monkeypatch: pytest
         ("jobs = 0", "jobs: expected `int` >= 1"),
         ("[omit]\nx = 'y'", "omit.x: expected `array`, got `str`"),
         ("release =", "not valid TOML"),
+        ("cache-size = 'much'", "cache-size: expected a size such as '10 GB'"),
+        ("cache-size = 10", "cache-size: expected"),
     ],
 )
 def test_malformed_file(tmp_path: Path, text: str, expected: str) -> None:
@@ -57,3 +59,18 @@ def test_bad_variables(tmp_path: Path, variables: dict[str, str]) -> None:
 def test_unknown_variable(tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="Did you mean 'release'"):
         read_settings(tmp_path, {"relaese": "x"})
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("", 10 * 10**9),
+        ("cache-size = '500 MB'", 500 * 10**6),
+        ("cache-size = '2.5GB'", 2_500_000_000),
+        ("cache-size = ' 1 TB '", 10**12),
+        ("cache-size = '0 GB'", 0),
+    ],
+)
+def test_size_of_the_result_cache(tmp_path: Path, line: str, expected: int) -> None:
+    (tmp_path / "crosscourse.toml").write_text(line)
+    assert read_settings(tmp_path, {}).cache_bytes == expected

@@ -17,12 +17,13 @@ from typing import Protocol
 from crosscourse import files
 from crosscourse.engine.lock import in_turn
 from crosscourse.errors import CrosscourseError
+from crosscourse.run.network import is_network_trouble
 from crosscourse.run.process import CommandError, DiskFullError
 from toolchains.tools.pins import FILE, STAMP, NoWheelError, Tool, get_tool, host_arch, is_installed, program, tool_path
 
 GO_MODULE = "golang.org/toolchain"
 
-Note = Callable[[str], object]
+Status = Callable[[str], object]
 
 
 class Run(Protocol):
@@ -60,24 +61,25 @@ class DownloadError(CrosscourseError):
         )
 
 
-def install_tool(tool: Tool, cache: Path, *, run: Run, note: Note) -> Path:
+def install_tool(tool: Tool, cache: Path, *, run: Run, status: Status) -> Path:
     """Install the tool into the cache unless it is there, and return its folder.
 
     Works beside the folder, which appears whole or not at all; safe against others doing the same, in threads
     or processes, and against a kill at any moment: what that leaves is removed by the next.
-    ``note`` is told what is going on. Raises UnsupportedHostError, NoWheelError, HashMismatchError, DownloadError,
-    DiskFullError, CommandError (pip or go failed otherwise), CrosscourseError (the cache folder can't be written).
+    ``status`` is called with what is going on. Raises UnsupportedHostError, NoWheelError, HashMismatchError,
+    DownloadError, DiskFullError, CommandError (pip or go failed otherwise), CrosscourseError (the cache folder can't
+    be written).
     """
     final = tool_path(tool, cache)
     if is_installed(tool, cache):
         return final
     if tool.bootstrap:
-        install_tool(get_tool(tool.name, tool.bootstrap), cache, run=run, note=note)
+        install_tool(get_tool(tool.name, tool.bootstrap), cache, run=run, status=status)
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        with in_turn(final.with_name(f"{final.name}.lock"), note):
+        with in_turn(final.with_name(f"{final.name}.lock"), status):
             if not is_installed(tool, cache):
-                note(f"fetching {tool.title}")
+                status(f"fetching {tool.title}")
                 _install(tool, cache, final, run)
     except CommandError as error:
         raise _explained(tool, error) from None
@@ -175,28 +177,13 @@ def _fetch_go(tool: Tool, go: Path, partial: Path, run: Run) -> None:
     (modules / f"{GO_MODULE}@{version}").replace(partial / "tool" / "go")
 
 
-_SIGNS_OF_NETWORK = (
-    "connection",
-    "name resolution",
-    "timed out",
-    "timeout",
-    "unreachable",
-    "proxyerror",
-    "certificate",
-    "http error",
-    "bad gateway",
-    "dial tcp",
-    "no such host",
-    "checksum database disabled",
-)
-
-
 def _explained(tool: Tool, error: CommandError) -> CrosscourseError:
     """What the output of pip or go means, if it is known to mean something."""
     tail = error.tail
     if "DO NOT MATCH THE HASHES" in tail or "SECURITY ERROR" in tail:
         return HashMismatchError(tool, tail)
-    if any(sign in tail.lower() for sign in _SIGNS_OF_NETWORK):
+    # GOSUMDB=off is no trouble of the network, but the same settings help.
+    if is_network_trouble(tail) or "checksum database disabled" in tail:
         return DownloadError(tool, tail)
     if "No matching distribution" in tail:
         return NoWheelError(tool)

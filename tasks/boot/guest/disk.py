@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from crosscourse import files
 from crosscourse.archive import Entry, with_parents
-from crosscourse.run import process
+from crosscourse.run.environment import base_environment
 from tasks.boot.host.prerequisites import SYSTEM
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ MIB = 1 << 20
 
 def environment() -> dict[str, str]:
     """An environment in which the tools for file systems are found."""
-    env = process.base_environment()
+    env = base_environment()
     return {**env, "PATH": ":".join([env["PATH"], *SYSTEM])}
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from crosscourse import archive
 from crosscourse.archive import Entry
 from crosscourse.debian import apt, tree
-from crosscourse.run import process
+from crosscourse.run.environment import base_environment
 from tasks.boot import specs
 from tasks.boot.host.registry import Registry, digest
 from toolchains import go as golang
@@ -32,7 +32,7 @@ PLATFORMS = (
     Oci(architecture="amd64"),
 )
 # Where an image says which entry of the index it is.
-MARK = "etc/crosscourse-platform"
+PLATFORM_FILE = "etc/crosscourse-platform"
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
@@ -85,7 +85,7 @@ def _compile(spec: specs.Image, program: specs.Program, output: Path, at: Places
         source.replace(output)
     elif source.suffix == ".c":
         compiler = zig.compiler(at.need("toolchain:zig", "program"), target=spec.zig.target, cpu=spec.zig.cpu)
-        env = process.base_environment(**zig.environment(at.caches))
+        env = base_environment(**zig.environment(at.caches))
         at.run([*compiler, "-static", source.name, "-o", output], env=env, cwd=at.scratch)
     else:
         goroot = at.need("toolchain:go", "program").parent.parent
@@ -102,7 +102,7 @@ def push(registry: Registry, repository: str, layer: Path, epoch: int, scratch: 
     entries = []
     for platform in PLATFORMS:
         mark = scratch / "mark.tgz"
-        archive.write_tgz(mark, [Entry(name=MARK, source=f"{platform.name}\n".encode())], epoch=epoch)
+        archive.write_tgz(mark, [Entry(name=PLATFORM_FILE, source=f"{platform.name}\n".encode())], epoch=epoch)
         marked = _push_layer(registry, repository, mark.read_bytes())
         manifest = _manifest(registry, repository, platform, [shared, marked])
         entries.append({"mediaType": MANIFEST, **manifest, "platform": _platform(platform)})

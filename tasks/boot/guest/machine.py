@@ -17,6 +17,7 @@ from pathlib import Path
 
 from crosscourse.errors import CrosscourseError
 from crosscourse.run import process
+from crosscourse.run.environment import base_environment
 from crosscourse.run.service import Service, serving
 from toolchains.targets import Machine
 
@@ -172,7 +173,7 @@ def running(
         console="logs/console.log",
         log="logs/worker.log",
     )
-    env = process.base_environment(TMPDIR=str(folder))
+    env = base_environment(TMPDIR=str(folder))
     with serving(words, log=logs / "qemu.log", env=env, folder=folder) as service:
         line = _connect(service, folder / "agent")
         with line:

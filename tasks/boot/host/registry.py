@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 from crosscourse.errors import CrosscourseError
-from crosscourse.run import process
+from crosscourse.run.environment import base_environment
 from crosscourse.run.service import serving
 from tasks.boot.host import prerequisites
 from tasks.boot.host.ports import free_port, open_local
@@ -92,7 +92,7 @@ def running(folder: Path, logs: Path) -> Iterator[Registry]:
     path = folder / "registry.json"
     path.write_text(json.dumps(configuration), encoding="utf-8")  # YAML, of which JSON is a part
     words: list[str | Path] = [prerequisites.path_of(prerequisites.REGISTRY), "serve", path]
-    with serving(words, log=logs / "registry.log", env=process.base_environment(), folder=folder) as service:
+    with serving(words, log=logs / "registry.log", env=base_environment(), folder=folder) as service:
         registry = Registry(port=port)
         service.wait_until(lambda: _answers(registry), "did not answer", seconds=10)
         yield registry

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from crosscourse import files
 from crosscourse.run import process
+from crosscourse.run.environment import base_environment
 from crosscourse.run.service import serving
 from tasks.boot.host import ports, prerequisites
 from tasks.boot.host.ports import free_port
@@ -36,10 +38,10 @@ class Keys:
 
 @dataclass(frozen=True, kw_only=True)
 class Web:
-    """The web node: ``port`` of its API, ``gate`` of the SSH server that workers come to; both on loopback."""
+    """The web node: ``port`` of its API, ``tsa_port`` of the SSH server that workers come to; both on loopback."""
 
     port: int
-    gate: int
+    tsa_port: int
     password: str
     keys: Keys
 
@@ -55,7 +57,7 @@ def make_keys(program: Path, folder: Path, at: Places) -> Keys:
     place.mkdir(mode=0o700)
     keys = Keys(session=place / "session", host=place / "host", worker=place / "worker")
     for kind, path in (("rsa", keys.session), ("ssh", keys.host), ("ssh", keys.worker)):
-        at.run([program, "generate-key", "-t", kind, "-f", path], env=process.base_environment())
+        at.run([program, "generate-key", "-t", kind, "-f", path], env=base_environment())
     return keys
 
 
@@ -67,7 +69,7 @@ def database(folder: Path, logs: Path, at: Places) -> Iterator[Path]:
     home.mkdir(mode=0o700)
     if user is not None:
         os.chown(home, user, user)
-    env = process.base_environment(HOME=str(home))
+    env = base_environment(HOME=str(home))
     log = logs / "postgres.log"
     # Trust: only this user can reach the socket. Text as bytes, no syncing: it lives for minutes.
     words: list[str | Path] = ["-D", home / "data", "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
@@ -84,7 +86,14 @@ def database(folder: Path, logs: Path, at: Places) -> Iterator[Path]:
     }
     options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
     command: list[str | Path] = [prerequisites.path_of(prerequisites.POSTGRES), "-D", home / "data", *options]
-    with serving(command, log=log, env=env, folder=folder, user=user) as service:
+    with serving(
+        command,
+        log=log,
+        env=env,
+        folder=folder,
+        user=user,
+        stop_with=signal.SIGINT,  # which PostgreSQL takes for "disconnect clients and end": postgres(1)
+    ) as service:
         service.wait_until((home / ".s.PGSQL.5432").exists, "opened no socket", seconds=_START)
         yield home
     at.write_log("the database was ended")
@@ -95,7 +104,7 @@ def web(program: Path, socket: Path, folder: Path, logs: Path, at: Places) -> It
     """The web node, ready to serve. ``program``: the release's, for this host. Raises NotReadyError, CommandError."""
     node = Web(
         port=free_port(),
-        gate=free_port(),
+        tsa_port=free_port(),
         password=files.digest_text(os.urandom(16).hex())[:20],
         keys=make_keys(program, folder, at),
     )
@@ -106,7 +115,7 @@ def web(program: Path, socket: Path, folder: Path, logs: Path, at: Places) -> It
         "DEBUG_BIND_PORT": free_port(),
         "PEER_ADDRESS": "127.0.0.1",
         "TSA_BIND_IP": "127.0.0.1",
-        "TSA_BIND_PORT": node.gate,
+        "TSA_BIND_PORT": node.tsa_port,
         "TSA_DEBUG_BIND_PORT": free_port(),
         "TSA_PEER_ADDRESS": "127.0.0.1",
         # A worker that is gone counts as stalled after two of them.
@@ -126,7 +135,7 @@ def web(program: Path, socket: Path, folder: Path, logs: Path, at: Places) -> It
         "COMPONENT_RUNNER_INTERVAL": "1s",
     }
     variables = {f"CONCOURSE_{name}": str(value) for name, value in settings.items()}
-    env = process.base_environment(**variables, HOME=str(folder), TMPDIR=str(folder))
+    env = base_environment(**variables, HOME=str(folder), TMPDIR=str(folder))
     with serving([program, "web"], log=logs / "web.log", env=env, folder=folder) as service:
         service.wait_until(lambda: _answers(f"{node.url}/api/v1/info"), "did not answer", seconds=_START)
         yield node

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crosscourse.run import process
+from crosscourse.run.environment import base_environment
 from crosscourse.view import progress
 from tasks.boot.host.servers import USER, Web
 from tasks.boot.report import RowError, expect
@@ -57,7 +58,7 @@ class Fly:
         """What fly printed. Raises FlyError if it fails or takes longer than ``seconds``."""
         command = ["timeout", "-k", "5", str(seconds), self.program, "-t", TARGET, *words]
         try:
-            return self.at.run(command, env=process.base_environment(HOME=str(self.home)))
+            return self.at.run(command, env=base_environment(HOME=str(self.home)))
         except process.CommandError as error:
             raise FlyError(f"fly {words[0]}", error.found, error.tail) from None
 

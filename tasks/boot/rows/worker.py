@@ -101,7 +101,7 @@ def worker_script(course: Course) -> str:
     variables = {
         "CONCOURSE_NAME": NAME,
         "CONCOURSE_WORK_DIR": "/work",
-        "CONCOURSE_TSA_HOST": f"{pipeline.HOST}:{node.gate}",
+        "CONCOURSE_TSA_HOST": f"{pipeline.HOST}:{node.tsa_port}",
         "CONCOURSE_TSA_PUBLIC_KEY": "/run/tsa.pub",
         "CONCOURSE_TSA_WORKER_PRIVATE_KEY": "/run/worker",
         "CONCOURSE_RUNTIME": course.spec.scenario.runtime,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -248,7 +249,7 @@ def test_what_apt_refuses_is_explained(
 
 def troubled(said: str) -> str:
     """What stands for apt-get and fails twice."""
-    return f"{FETCHING}\n[ $(wc -l <calls) -gt 2 ] || {{ echo '{said}'; exit 100; }}"
+    return f"{FETCHING}\n[ $(wc -l <calls) -gt 2 ] || {{ echo {shlex.quote(said)}; exit 100; }}"
 
 
 @pytest.mark.parametrize(
@@ -256,7 +257,7 @@ def troubled(said: str) -> str:
     [
         "E: Failed to fetch http://mirror.test/x  404",
         "Err:1 http://mirror.test Temporary failure resolving",
-        "W: Could not resolve mirror.test",
+        "Err:1 http://mirror.test bookworm InRelease\n  Could not resolve 'mirror.test'",
         "E: File x: Hash Sum mismatch",
         "   File has unexpected size (1 != 2). Mirror sync in progress?",
         "Could not connect to mirror.test:80 (192.0.2.1), Connection timed out",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from crosscourse.archive import Entry
-from crosscourse.debian.tree import PackageError, Tree, left_out, merge, place, settle
+from crosscourse.debian.tree import PackageError, Tree, configured, left_out, merge, merged_path
 
 Member = tuple[tarfile.TarInfo, bytes]
 
@@ -78,7 +78,7 @@ def merged(tmp_path: Path, *members: Member) -> Tree:
     ],
 )
 def test_place(name: str, expected: str) -> None:
-    assert place(name) == expected
+    assert merged_path(name) == expected
 
 
 @pytest.mark.parametrize(
@@ -186,15 +186,15 @@ def files(**contents: bytes) -> Tree:
     ],
 )
 def test_alternatives(names: list[str], alternative: str, expected: str | None) -> None:
-    assert settle(files(**dict.fromkeys(names, b"")))[alternative].link == expected
+    assert configured(files(**dict.fromkeys(names, b"")))[alternative].link == expected
 
 
 def test_no_alternative_without_a_program() -> None:
-    assert set(settle(files(**{"usr/bin/true": b""}))) == {"usr/bin/true", "bin"}
+    assert set(configured(files(**{"usr/bin/true": b""}))) == {"usr/bin/true", "bin"}
 
 
 def test_masters_are_copied_unless_the_file_is_there() -> None:
-    tree = settle(
+    tree = configured(
         files(
             **{
                 "usr/share/base-passwd/passwd.master": b"root:x:0:0",
@@ -211,13 +211,13 @@ def test_masters_are_copied_unless_the_file_is_there() -> None:
 def test_certificates_in_one_file_in_a_fixed_order() -> None:
     top = "usr/share/ca-certificates/mozilla"
     tree = files(**{f"{top}/b.crt": b"B\n", f"{top}/a.crt": b"A\n", f"{top}/README": b"no", "etc/c.crt": b"C\n"})
-    assert settle(tree)["etc/ssl/certs/ca-certificates.crt"].source == b"A\nB\n"
-    assert "etc/ssl/certs/ca-certificates.crt" not in settle(files(**{"etc/c.crt": b"C\n"}))
+    assert configured(tree)["etc/ssl/certs/ca-certificates.crt"].source == b"A\nB\n"
+    assert "etc/ssl/certs/ca-certificates.crt" not in configured(files(**{"etc/c.crt": b"C\n"}))
 
 
 def test_settling_leaves_its_argument_alone() -> None:
     tree = files(**{"usr/bin/dash": b""})
-    settle(tree)
+    configured(tree)
     assert set(tree) == {"usr/bin/dash"}
 
 

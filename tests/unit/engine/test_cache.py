@@ -9,7 +9,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def cache(tmp_path: Path) -> Folder:
     return Folder(tmp_path / "cache" / "results")
 
 
-def keep(cache: Results, key: str, kind: str = "compile", reads: object = None, **contents: str) -> bool:
+def keep(cache: Results, key: str, kind: str = "compile", reported: Sequence[str] = (), **contents: str) -> bool:
     """Put outputs of these contents, by label; the files are gone afterwards."""
     assert isinstance(cache, Folder)
     folder = cache.folder.parent / "made"
@@ -37,7 +37,7 @@ def keep(cache: Results, key: str, kind: str = "compile", reads: object = None, 
     for label, path in outputs.items():
         path.write_text(contents[label])
     try:
-        return cache.put(key, kind, outputs, digests(outputs), reads)
+        return cache.put(key, kind, outputs, digests(outputs), reported)
     finally:
         files.remove(folder)
 
@@ -99,11 +99,11 @@ def test_round_trip(cache: Folder) -> None:
 
 
 def test_entry_says_what_was_put(cache: Folder) -> None:
-    reads = {"folders": ["cmd", "atc/db"], "go.sum": None, "count": 1.5}
-    keep(cache, KEY, "compile", reads, fly="program")
+    reported = ["18 files checked", "none is wrong"]
+    keep(cache, KEY, "compile", reported, fly="program")
     found = cache.get(KEY)
     assert isinstance(found, Entry)
-    assert (found.kind, found.reads) == ("compile", reads)
+    assert (found.kind, found.reported) == ("compile", reported)
     assert abs(found.made - time.time()) < 60
 
 

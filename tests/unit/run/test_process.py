@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from crosscourse.run import process
-from crosscourse.run.process import CommandError, DiskFullError
+from crosscourse.run.children import Children
+from crosscourse.run.process import CommandError, DiskFullError, StoppedError
 
 ENV = {"PATH": os.environ["PATH"]}
 
@@ -62,6 +64,21 @@ def test_disk_full(tmp_path: Path) -> None:
 def test_what_a_child_left_running_is_ended(tmp_path: Path) -> None:
     out = process.run(["sh", "-c", "sleep 60 >/dev/null 2>&1 & echo $!"], log=tmp_path / "x.log", env=ENV)
     assert_gone(int(out))
+
+
+def test_nothing_is_started_once_the_run_is_being_ended(tmp_path: Path) -> None:
+    with Children() as children:
+        children.kill_all()
+        with pytest.raises(StoppedError):
+            process.run(["sh", "-c", "echo started"], log=tmp_path / "x.log", env=ENV)
+    assert "\nstarted" not in (tmp_path / "x.log").read_text()
+
+
+def test_a_program_that_the_end_of_the_run_killed_did_not_fail_by_itself(tmp_path: Path) -> None:
+    with Children() as children:
+        threading.Timer(0.2, children.kill_all).start()
+        with pytest.raises(StoppedError):
+            process.run(["sleep", "20"], log=tmp_path / "x.log", env=ENV)
 
 
 def assert_gone(pid: int) -> None:

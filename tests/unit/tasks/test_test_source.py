@@ -83,4 +83,5 @@ def test_only_another_machines_tests_need_an_emulator(tmp_path: Path, target: st
     manifest = load_manifest(ROOT / "releases" / "printer.toml", patches=ROOT / "vendor-patches", tables=TABLES)
     layout = Layout(root=ROOT, release="printer", cache=tmp_path, override={})
     (spec,) = (step.spec for step in steps(manifest, layout, machine))
+    assert isinstance(spec, SourceTests)
     assert (spec.target, spec.emulator) == (target, emulator)

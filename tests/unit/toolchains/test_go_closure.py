@@ -14,7 +14,7 @@ import pytest
 from crosscourse.engine.reads import WHOLE, Reads, content
 from crosscourse.git.fingerprint import fingerprint
 from toolchains.c.dependencies import TEXT_ENDINGS
-from toolchains.go_closure import Module, Package, closure, parse, reads
+from toolchains.go_closure import Closure, Module, Package, closure, parse, reads
 
 
 def find_go() -> str:
@@ -56,6 +56,9 @@ class Go:
         return done.stdout
 
     def reads(self, package: str = ".", *flags: str, folder: str = ".", **env: str) -> Reads:
+        return self.closure(package, *flags, folder=folder, **env).reads
+
+    def closure(self, package: str = ".", *flags: str, folder: str = ".", **env: str) -> Closure:
         return closure(
             self.run,
             package=package,
@@ -305,6 +308,49 @@ def test_assembler(go: Go) -> None:
 
 
 # --- Lists written by hand ------------------------------------------------------------------------------------------
+
+
+PLAIN_CGO = {
+    "go.mod": "module example.com/m\n\ngo 1.21\n",
+    "main.go": 'package main\n\n/*\n#include <stdio.h>\n#include "x.h"\n*/\nimport "C"\n\nfunc main() { C.f() }\n',
+    "x.h": "int f(void);\n",
+    "x.c": '#include "x.h"\nint f(void) { return 0; }\n',
+    "elsewhere/y.h": "",
+}
+
+
+def test_what_the_build_cache_of_go_sees_is_not_told(go: Go) -> None:
+    write(go.checkout, PLAIN_CGO)
+    assert go.closure(CGO_ENABLED="1").unseen == ""
+    write(go.checkout, PROGRAM)
+    assert go.closure("./cmd/one").unseen == ""
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"x.h": '#include "elsewhere/y.h"\nint f(void);\n'},
+        {"x.h": '#include "y.inc"\nint f(void);\n', "y.inc": ""},
+        {"x.c": '#include "x.h"\n#if __has_include("elsewhere/y.h")\n#endif\nint f(void) { return 0; }\n'},
+        {"main.go": PLAIN_CGO["main.go"].replace('"x.h"', '"./elsewhere/y.h"\n#include "x.h"')},
+        {"main.go": PLAIN_CGO["main.go"].replace("#include <", "#cgo CFLAGS: -I${SRCDIR}/elsewhere\n#include <")},
+    ],
+)
+def test_what_the_build_cache_of_go_does_not_see_is_told(go: Go, files: dict[str, str]) -> None:
+    write(go.checkout, {**PLAIN_CGO, **files})
+    before = go.closure(CGO_ENABLED="1").unseen
+    assert before
+    changed = "y.inc" if "y.inc" in files else "elsewhere/y.h"
+    write(go.checkout, {changed: "/* changed */\n"})
+    assert go.closure(CGO_ENABLED="1").unseen not in ("", before)
+
+
+def test_assembler_that_includes_from_elsewhere_is_told(go: Go) -> None:
+    plain = {"go.mod": PLAIN_CGO["go.mod"], "main.go": "package main\n\nfunc f()\n\nfunc main() { f() }\n"}
+    write(go.checkout, {**plain, "f.s": '#include "textflag.h"\n#include "x.h"\n', "x.h": ""})
+    assert not go.closure().uncached
+    write(go.checkout, {"x.h": '#include "elsewhere/y.h"\n'})
+    assert go.closure().uncached
 
 
 def listed(checkout: Path, *packages: Package) -> Reads:

@@ -17,7 +17,7 @@ from tasks.verify.rules.table import RULES
 from tests.unit.helpers_elf import X86_64, build_elf, go_block, tar
 from toolchains.targets import get_target
 
-ARMV7 = get_target("armv7")
+ARMV7 = get_target("armv7").expected
 GOOD = build_elf()
 WRONG = build_elf(machine=X86_64, bits=64, flags=0, tags=None)
 

@@ -12,14 +12,14 @@ from crosscourse.binaries.elf import read_elf
 from tasks.verify.engine import Contents, Subject, check_contents
 from tasks.verify.rules.table import RULES
 from tests.unit.helpers_elf import AARCH64, ARM, HARD, X86_64, build_elf, go_block
-from toolchains.targets import Target, get_target
+from toolchains.targets import Expected, get_target
 
-ARMV7 = get_target("armv7")
+ARMV7 = get_target("armv7").expected
 ARMV6 = msgspec.structs.replace(ARMV7, goarm=6, elf=msgspec.structs.replace(ARMV7.elf, cpu=6))
 ARMV5 = msgspec.structs.replace(ARMV7, goarm=5, elf=msgspec.structs.replace(ARMV7.elf, cpu=5, float_abi="soft"))
 ARMV8 = msgspec.structs.replace(ARMV7, elf=msgspec.structs.replace(ARMV7.elf, cpu=8))
-AMD64 = get_target("amd64")
-ARM64 = get_target("arm64")
+AMD64 = get_target("amd64").expected
+ARM64 = get_target("arm64").expected
 C: dict[str, Any] = {"machine": ARM, "flags": 0x5000400, "tags": HARD}
 GO: dict[str, Any] = {"machine": ARM, "flags": 0x5000002, "tags": None}
 X86: dict[str, Any] = {"machine": X86_64, "bits": 64, "flags": 0, "tags": None}
@@ -44,7 +44,7 @@ def subject(made: dict[str, Any], path: str = "bin/x") -> Subject:
     return Subject(path=path, mode=mode, facts=read_elf(io.BytesIO(build_elf(**made)), path))
 
 
-def broken(target: Target, made: dict[str, Any]) -> dict[str, str]:
+def broken(target: Expected, made: dict[str, Any]) -> dict[str, str]:
     """The rules that a file breaks, and what each found."""
     violations = check_contents(Contents(files=(subject(made),)), target, RULES)
     assert all(violation.file == "bin/x" and violation.expected and violation.why for violation in violations)
@@ -76,11 +76,11 @@ def broken(target: Target, made: dict[str, Any]) -> dict[str, str]:
         (ARM64, X86 | {"machine": AARCH64}),
     ],
 )
-def test_files_that_are_right(target: Target, made: dict[str, Any]) -> None:
+def test_files_that_are_right(target: Expected, made: dict[str, Any]) -> None:
     assert broken(target, made) == {}
 
 
-BROKEN: list[tuple[str, Target, dict[str, Any], str]] = [
+BROKEN: list[tuple[str, Expected, dict[str, Any], str]] = [
     ("machine", ARMV7, X86, "EM_X86_64"),
     ("machine", ARMV7, {"machine": 3, "tags": None}, "EM_386"),
     ("machine", AMD64, X86 | {"machine": AARCH64}, "EM_AARCH64"),
@@ -137,7 +137,7 @@ BROKEN: list[tuple[str, Target, dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("rule", "target", "made", "found"), BROKEN)
-def test_files_that_break_a_rule(rule: str, target: Target, made: dict[str, Any], found: str) -> None:
+def test_files_that_break_a_rule(rule: str, target: Expected, made: dict[str, Any], found: str) -> None:
     violations = broken(target, made)
     assert rule in violations
     assert violations[rule].startswith(found)

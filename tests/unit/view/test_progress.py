@@ -1,45 +1,13 @@
-"""What running tasks say, and how times, logs and totals are put into words."""
+"""How a run, times, logs and totals are put into words."""
 
 from __future__ import annotations
 
-import threading
-import time
 from pathlib import Path
 
 import pytest
 
 from crosscourse.view import progress
 from crosscourse.view.progress import Outcome, Running, Snapshot
-
-
-def test_a_note_is_kept_until_it_is_replaced_or_cleared() -> None:
-    progress.note("compile:armv7:runc", "waiting for memory: 1200 MB")
-    progress.note("compile:armv7:fly", "other")
-    assert progress.current("compile:armv7:runc") == "waiting for memory: 1200 MB"
-    progress.note("compile:armv7:runc", "linking")
-    assert progress.current("compile:armv7:runc") == "linking"
-    progress.clear("compile:armv7:runc")
-    progress.clear("compile:armv7:runc")  # nothing left to clear: no error
-    assert progress.current("compile:armv7:runc") is None
-    assert progress.current("compile:armv7:fly") == "other"
-    progress.clear("compile:armv7:fly")
-
-
-def test_many_threads_may_say_things_at_once() -> None:
-    def talk(name: str) -> None:
-        for number in range(500):
-            progress.note(name, str(number))
-            if progress.current(name) != str(number):
-                wrong.append(name)
-        progress.clear(name)
-
-    wrong: list[str] = []
-    threads = [threading.Thread(target=talk, args=(f"task{number}",)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not wrong
 
 
 @pytest.mark.parametrize(
@@ -142,32 +110,20 @@ def test_totals(outcomes: list[Outcome], left: int, words: str) -> None:
     assert progress.totals(outcomes, left, "0.2 s") == words
 
 
+def running(name: str, started: float, status: str | None = None) -> Running:
+    return Running(name=name, stage="", log=None, started=started, status=status)
+
+
 def test_a_sign_of_life_names_who_is_at_work_and_on_what() -> None:
-    tasks = tuple(Running(name=name, stage="", log=None, started=started) for name, started in (("a", 10), ("b", 100)))
+    tasks = (running("a", 10), running("b", 100, "linking"))
     state = Snapshot(done=7, failed=0, total=23, started=0, name_width=1, running=tasks)
-    progress.note("b", "linking")
     (text, _style), *rest = progress.still_running(state, 105)
-    progress.clear("b")
     assert not rest
     assert text == "[ 7/23] still at work: a (1 min 35 s), b (5.0 s, linking)"
 
 
 def test_a_sign_of_life_only_counts_who_waits() -> None:
-    tasks = tuple(Running(name=name, stage="", log=None, started=0) for name in ("a", "w1", "w2"))
+    tasks = (running("a", 0), *(running(name, 0, "waiting for a processor") for name in ("w1", "w2")))
     state = Snapshot(done=7, failed=0, total=23, started=0, name_width=1, running=tasks)
-    for name in ("w1", "w2"):
-        progress.note(name, "waiting for a processor")
     (text, _style), *_rest = progress.still_running(state, 5)
     assert text == "[ 7/23] still at work: a (5.0 s), 2 waiting"
-    for name in ("w1", "w2"):
-        progress.clear(name)
-
-
-def test_time_at_work_leaves_out_the_wait() -> None:
-    waited = Running(name="waited", stage="", log=None, started=1)
-    assert progress.at_work_since(waited) == 1
-    progress.note("waited", "waiting for a processor")
-    before = time.monotonic()
-    progress.note("waited", "compiling")
-    assert before <= progress.at_work_since(waited) <= time.monotonic()
-    progress.clear("waited")

@@ -25,9 +25,9 @@ from doit.tools import run_once
 
 from crosscourse.errors import CrosscourseError
 from crosscourse.view import live as liveview
-from crosscourse.view import progress
 from crosscourse.view.progress import Running, Snapshot
 from crosscourse.view.reporter import CrosscourseReporter, wants_live
+from crosscourse.view.statuses import Statuses
 
 Task = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[3]
@@ -46,7 +46,7 @@ def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def task(name: str, action: Any = None, **more: Any) -> Task:
     """A task of stage ``compile`` that does nothing, or what ``action`` says, and keeps no log."""
-    meta = {"stage": "compile", "log": more.pop("log", None)}
+    meta = {"stage": "compile", "log": more.pop("log", None), **more.pop("meta", {})}
     return {"name": name, "actions": [action or (lambda: None)], "io": {"capture": False}, "meta": meta, **more}
 
 
@@ -277,14 +277,35 @@ def test_a_teardown_that_fails_is_told() -> None:
 def test_a_long_silence_is_broken_by_who_is_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(CrosscourseReporter, "silence", 0.2)
 
+    statuses = Statuses()
+
     def action() -> None:
-        progress.note("t:slow", "linking")
+        statuses.set("t:slow", "linking")
         time.sleep(0.5)
 
-    _code, out = doit([task("slow", action), task("b", task_dep=["t:slow"])])
+    meta = {"statuses": statuses}
+    _code, out = doit([task("slow", action, meta=meta), task("b", task_dep=["t:slow"], meta=meta)])
     assert re.search(rf"^\[0/2\] still at work: t:slow \({TIME}, linking\)\n", out)
     assert out.count("still at work") == 2
-    assert progress.current("t:slow") is None  # the reporter clears what a task left
+    assert statuses.get("t:slow") is None  # the reporter clears what a task left
+
+
+def test_the_time_of_a_task_leaves_out_its_wait() -> None:
+    statuses = Statuses()
+
+    def action() -> None:
+        statuses.set("t:a", "waiting for a processor")
+        time.sleep(0.5)
+        statuses.set("t:a", "linking")
+
+    _code, out = doit([task("a", action, meta={"statuses": statuses})])
+    assert re.search(r"^\[1/1\] t:a +0\.[0-3] s$", out, re.MULTILINE)
+
+
+def test_what_a_task_reports_is_shown_with_its_success() -> None:
+    reported: list[str] = []
+    _code, out = doit([task("a", lambda: reported.append("12 rows shown"), meta={"reported": reported})])
+    assert re.search(rf"^\[1/1\] t:a +{TIME}\n        12 rows shown$", out, re.MULTILINE)
 
 
 @leaves_pipes
@@ -406,14 +427,16 @@ import os, signal, sys, time
 from doit.cmd_base import ModuleTaskLoader
 from doit.doit_cmd import DoitMain
 from doit.tools import run_once
-from crosscourse.view import progress
 from crosscourse.view.reporter import CrosscourseReporter
+from crosscourse.view.statuses import Statuses
+
+statuses = Statuses()
 
 def talk(task):
     with open(task.meta["log"], "w") as log:
         log.write("\\x1b[31mlinking \\x1b[0mthe worker\\n")
     if task.name == "compile:waits":
-        progress.note(task.name, "asking for memory: 1200 MB")
+        statuses.set(task.name, "asking for memory: 1200 MB")
     if task.name == "compile:prints":
         print("printed by a task")
     time.sleep(SLEEP)
@@ -422,7 +445,7 @@ def talk(task):
 def task_compile():
     for name in ("builds", "waits", "prints"):
         yield {"name": name, "actions": [talk], "io": {"capture": False}, "uptodate": [run_once], "verbosity": 2,
-               "meta": {"stage": "compile", "log": name + ".log"}}
+               "meta": {"stage": "compile", "log": name + ".log", "statuses": statuses}}
 
 DOIT_CONFIG = {"reporter": CrosscourseReporter, "backend": "sqlite3", "num_process": 3, "par_type": "thread"}
 signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))

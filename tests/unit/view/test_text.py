@@ -7,18 +7,19 @@ import os
 import subprocess
 import sys
 
-from crosscourse.view.text import say
+from crosscourse.view.text import write_line
 
 
 def test_a_line_is_a_line() -> None:
     stream = io.StringIO()
-    say(stream, "one")
+    write_line(stream, "one")
     assert stream.getvalue() == "one\n"
 
 
 def test_work_goes_on_when_the_reader_has_left() -> None:
     read, write = os.pipe()
-    script = "import sys\nfrom crosscourse.view import text\nfor n in range(9): text.say(sys.stdout, str(n))\nsys.exit(7)"
+    script = "import sys\nfrom crosscourse.view import text\n"
+    script += "for n in range(9): text.write_line(sys.stdout, str(n))\nsys.exit(7)"
     child = subprocess.Popen([sys.executable, "-c", script], stdout=write, stderr=subprocess.PIPE)
     os.close(read)
     os.close(write)

@@ -8,6 +8,7 @@ import pytest
 
 from crosscourse.errors import CrosscourseError
 from crosscourse.run import process
+from crosscourse.run.environment import base_environment
 from toolchains.c.builder import Builder, Generate, fill_in
 
 
@@ -19,7 +20,7 @@ def builder(folder: Path) -> Builder:
     return Builder(
         compiler=["false"],
         archiver=["false"],
-        env=process.base_environment(),
+        env=base_environment(),
         source=folder / "source",
         generated=folder / "generated",
         objects=folder / "objects",

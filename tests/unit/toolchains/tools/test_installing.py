@@ -14,6 +14,7 @@ import pytest
 
 from crosscourse.errors import CrosscourseError
 from crosscourse.run import process
+from crosscourse.run.environment import base_environment
 from crosscourse.run.process import CommandError, DiskFullError
 from toolchains.tools import installing, pins
 from toolchains.tools.installing import install_tool
@@ -32,7 +33,7 @@ class Runner:
 
     def __call__(self, argv: list[str], *, env: dict[str, str] | None = None, cwd: Path | None = None) -> None:
         self.calls += 1
-        process.run(argv, log=self.log, env=process.base_environment() | (env or {}) | self.env, cwd=cwd)
+        process.run(argv, log=self.log, env=base_environment() | (env or {}) | self.env, cwd=cwd)
 
 
 def failing(error: Exception) -> installing.Run:
@@ -64,13 +65,13 @@ def test_install(tmp_path: Path, gperf: Tool, runner: Runner) -> None:
     cache = tmp_path / "cache"
     said: list[str] = []
     assert not is_installed(gperf, cache)
-    path = install_tool(gperf, cache, run=runner, note=said.append)
+    path = install_tool(gperf, cache, run=runner, status=said.append)
     assert is_installed(gperf, cache)
     assert said == ["fetching gperf 3.1"]
     assert left_in(cache) == [path.name]
     shown = subprocess.run([program(gperf, cache), "--version"], capture_output=True, text=True, check=True).stdout
     assert "GNU gperf 3.1" in shown
-    assert install_tool(gperf, cache, run=runner, note=said.append) == path
+    assert install_tool(gperf, cache, run=runner, status=said.append) == path
     assert runner.calls == 1
 
 
@@ -78,7 +79,7 @@ def test_threads_install_once(tmp_path: Path, gperf: Tool, runner: Runner) -> No
     results: list[Path] = []
 
     def install() -> None:
-        results.append(install_tool(gperf, tmp_path / "cache", run=runner, note=silent))
+        results.append(install_tool(gperf, tmp_path / "cache", run=runner, status=silent))
 
     threads = [threading.Thread(target=install) for _ in range(3)]
     for thread in threads:
@@ -99,13 +100,13 @@ def test_a_killed_install_counts_for_nothing(tmp_path: Path, gperf: Tool, runner
             subprocess.run(argv, env={**os.environ, **env}, cwd=cwd, check=True)
             os.kill(os.getpid(), signal.SIGKILL)
 
-        installing.install_tool(pins.get_tool("gperf", "3.1"), pathlib.Path(sys.argv[1]), run=run, note=print)
+        installing.install_tool(pins.get_tool("gperf", "3.1"), pathlib.Path(sys.argv[1]), run=run, status=print)
     """
     command = [sys.executable, "-c", textwrap.dedent(script), str(cache)]
     assert subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode == -signal.SIGKILL
     assert any(".partial-" in name for name in left_in(cache))
     assert not is_installed(gperf, cache)
-    path = install_tool(gperf, cache, run=runner, note=silent)
+    path = install_tool(gperf, cache, run=runner, status=silent)
     assert left_in(cache) == [path.name]
     assert is_installed(gperf, cache)
 
@@ -113,7 +114,7 @@ def test_a_killed_install_counts_for_nothing(tmp_path: Path, gperf: Tool, runner
 def test_a_wrong_hash_is_refused_and_nothing_kept(tmp_path: Path, gperf: Tool, runner: Runner) -> None:
     wrong = msgspec.structs.replace(gperf, sha256={"any": "0" * 64})
     with pytest.raises(installing.HashMismatchError, match=r"(?s)gperf 3\.1: .* not what tools\.toml pins.*Got"):
-        install_tool(wrong, tmp_path / "cache", run=runner, note=silent)
+        install_tool(wrong, tmp_path / "cache", run=runner, status=silent)
     assert left_in(tmp_path / "cache") == []
     assert not is_installed(wrong, tmp_path / "cache")
 
@@ -121,14 +122,14 @@ def test_a_wrong_hash_is_refused_and_nothing_kept(tmp_path: Path, gperf: Tool, r
 def test_no_network(tmp_path: Path, gperf: Tool) -> None:
     runner = Runner(tmp_path, PIP_INDEX_URL="http://127.0.0.1:9/simple", PIP_RETRIES="1", PIP_FIND_LINKS="")
     with pytest.raises(installing.DownloadError, match="Check the network"):
-        install_tool(gperf, tmp_path / "cache", run=runner, note=silent)
+        install_tool(gperf, tmp_path / "cache", run=runner, status=silent)
 
 
 def test_an_index_without_the_wheel(tmp_path: Path, gperf: Tool) -> None:
     (tmp_path / "index").mkdir()
     runner = Runner(tmp_path, PIP_NO_INDEX="1", PIP_FIND_LINKS=str(tmp_path / "index"))
     with pytest.raises(pins.NoWheelError, match="none that runs here"):
-        install_tool(gperf, tmp_path / "cache", run=runner, note=silent)
+        install_tool(gperf, tmp_path / "cache", run=runner, status=silent)
 
 
 @pytest.mark.parametrize(
@@ -139,19 +140,19 @@ def test_an_index_without_the_wheel(tmp_path: Path, gperf: Tool) -> None:
         (PermissionError(13, "Permission denied", "/cache"), CrosscourseError),
         (CommandError("pip", "ended", "something of its own"), CommandError),
         (CommandError("go", "ended", "dial tcp: lookup: no such host"), installing.DownloadError),
-        (CommandError("go", "ended", "verifying module: checksum mismatch\nSECURITY"), installing.HashMismatchError),
+        (CommandError("go", "ended", "checksum mismatch\nSECURITY ERROR"), installing.HashMismatchError),
     ],
 )
 def test_failures_are_explained(
     tmp_path: Path, gperf: Tool, raised: Exception, expected: type[CrosscourseError]
 ) -> None:
     with pytest.raises(CrosscourseError) as caught:
-        install_tool(gperf, tmp_path / "cache", run=failing(raised), note=silent)
+        install_tool(gperf, tmp_path / "cache", run=failing(raised), status=silent)
     assert type(caught.value) is expected
     assert left_in(tmp_path / "cache") == []
 
 
 def test_a_wheel_without_the_program_is_refused(tmp_path: Path, gperf: Tool, runner: Runner) -> None:
     with pytest.raises(CrosscourseError, match="has no program bin/none"):
-        install_tool(msgspec.structs.replace(gperf, program="bin/none"), tmp_path / "cache", run=runner, note=silent)
+        install_tool(msgspec.structs.replace(gperf, program="bin/none"), tmp_path / "cache", run=runner, status=silent)
     assert left_in(tmp_path / "cache") == []

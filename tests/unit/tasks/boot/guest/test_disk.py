@@ -199,7 +199,7 @@ def test_ext4_is_roots_whoever_made_it(tmp_path: Path, at: Places, monkeypatch: 
     top = tmp_path / "top"
     (top / "a folder").mkdir(parents=True)
     (top / "a folder" / "x'y").write_bytes(b"x")
-    (top / "away").symlink_to("/etc/passwd")
+    (top / "away").symlink_to(tmp_path / "elsewhere")
     paths = [top / "a folder", top / "a folder" / "x'y", top / "away"]
     if os.getuid() == 0:
         for path in paths:

@@ -19,7 +19,7 @@ from crosscourse import archive
 from crosscourse.archive import Entry
 from crosscourse.run.process import CommandError
 from tasks.boot.guest import image
-from tasks.boot.guest.image import DOCKER_MANIFEST, INDEX, MANIFEST, MARK, PLATFORMS, Image, push
+from tasks.boot.guest.image import DOCKER_MANIFEST, INDEX, MANIFEST, PLATFORM_FILE, PLATFORMS, Image, push
 from tasks.boot.host import registry
 from tasks.boot.host.ports import free_port
 from tasks.boot.host.prerequisites import REGISTRY, MissingError, find
@@ -92,7 +92,7 @@ def test_each_entry_is_a_whole_image_that_says_which_it_is(
     assert shared == layer.read_bytes()
     assert config["rootfs"]["diff_ids"] == [digest(gzip.decompress(shared)), digest(gzip.decompress(marked))]
     with tarfile.open(fileobj=io.BytesIO(marked)) as tar:
-        stream = tar.extractfile(MARK)
+        stream = tar.extractfile(PLATFORM_FILE)
         assert stream is not None
         assert stream.read().decode() == f"{name}\n"
     blob(store, manifest["config"])

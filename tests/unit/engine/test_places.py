@@ -1,0 +1,77 @@
+"""What a step's work is given: where to write and read, and what is told to whom."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from crosscourse.engine.places import Places
+from crosscourse.engine.reads import Reads
+from crosscourse.run.process import CommandError
+from tests.unit.places import make_places
+
+ENV = {"PATH": os.environ["PATH"]}
+
+
+@pytest.fixture
+def at(tmp_path: Path) -> Places:
+    needed = {
+        "compile:b": {"b": tmp_path / "b", "b.map": tmp_path / "b.map"},
+        "toolchain:t": {"": tmp_path / "t", "program": tmp_path / "t" / "bin" / "t"},
+    }
+    return make_places(tmp_path, labels=("a", "deep/b"), needed=needed)
+
+
+def test_outputs(at: Places) -> None:
+    assert at.output() == at.output("a")
+    assert at.output("deep/b") == at.outputs_folder / "deep" / "b"
+    at.output("deep/b").touch()
+    with pytest.raises(LookupError, match="no output 'c'"):
+        at.output("c")
+
+
+def test_what_is_needed(at: Places, tmp_path: Path) -> None:
+    assert at.need("compile:b") == tmp_path / "b"
+    assert at.need("compile:b", "b.map") == tmp_path / "b.map"
+    assert at.need("toolchain:t") == tmp_path / "t"
+    assert at.need("toolchain:t", "program") == tmp_path / "t" / "bin" / "t"
+    with pytest.raises(KeyError):
+        at.need("compile:c")
+
+
+def test_a_step_without_source_or_place_has_none(at: Places) -> None:
+    with pytest.raises(LookupError, match="no source"):
+        _ = at.source
+    with pytest.raises(LookupError, match="no place"):
+        _ = at.place
+
+
+def test_running_goes_to_the_log(at: Places) -> None:
+    assert at.run(["sh", "-c", "echo said"], env=ENV) == "said\n"
+    assert "said" in at.log.read_text()
+
+
+def test_an_answer_goes_to_the_log_only_if_there_is_none(at: Places) -> None:
+    at.log.touch()
+    assert at.ask(["sh", "-c", "echo said"], env=ENV) == "said\n"
+    assert at.log.read_text() == ""
+    with pytest.raises(CommandError):
+        at.ask(["sh", "-c", "echo wrong; exit 1"], env=ENV)
+    assert "wrong" in at.log.read_text()
+    assert list(at.scratch.iterdir()) == []
+
+
+def test_what_a_person_is_told_is_in_the_log_too(tmp_path: Path) -> None:
+    shown: list[str] = []
+    at = make_places(tmp_path, show=shown.append)
+    at.status("working")
+    at.report("done")
+    at.write_log("by the way")
+    assert (shown, at.reported, at.log.read_text()) == (["working"], ["done"], "done\nby the way\n")
+
+
+def test_what_was_read_is_learned(at: Places) -> None:
+    at.read(Reads.of(files=["a"]))
+    assert at.learned == [Reads.of(files=["a"])]
