@@ -58,7 +58,7 @@ def places(project: Project, step: Step, scratch: Path) -> Places:
         show=lambda _text: None,
         source_folder=step.source.path if step.source else None,
         own_place=step.place,
-        paths={**step.paths, verify.REPORTS: scratch},
+        paths=dict.fromkeys(step.paths, scratch),
     )
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks import alone
 from benchmarks.common import NOTHING, Asked, Took, arguments, median, open_copy, progress, run, show
-from benchmarks.workspace import Copy, empty_cache, make_copy, temporary_folder
+from benchmarks.workspace import Copy, done_steps, empty_cache, make_copy, temporary_folder
 from crosscourse import files
 from crosscourse.engine.capacity import granted_processors
 
@@ -48,7 +48,7 @@ def _ours(asked: Asked, copy: Copy, ready: Path, cache: Path) -> Took:
     _reset(copy, ready)
     variable = empty_cache(asked, cache)
     took = copy.doit(*asked.words, variable, f"compile:{asked.target}")
-    progress(f"ours: {took.wall:.1f} s")
+    progress(f"ours: {took.wall:.1f} s: {', '.join(map(str, done_steps(took.output)))}")
     files.remove(cache)
     return took
 

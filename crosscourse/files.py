@@ -125,3 +125,14 @@ def remove_owned(path: Path) -> None:
         if entry != tag:
             remove(entry)
     remove(path)
+
+
+@contextlib.contextmanager
+def scratch_folder(path: Path) -> Iterator[Path]:
+    """An empty folder for the time of the block; what an earlier, killed run left there is removed first."""
+    remove(path)
+    path.mkdir(parents=True)
+    try:
+        yield path
+    finally:
+        remove(path)

@@ -9,6 +9,7 @@ from typing import Any
 from crosscourse.engine.check import as_task
 from crosscourse.engine.shared import Shared
 from crosscourse.engine.step import Step
+from toolchains.targets import get_target
 
 Tasks = Iterator[dict[str, Any]]
 
@@ -31,7 +32,7 @@ def for_each_target(
 def groups(targets: Sequence[str], name: str, *, needs: str) -> Tasks:
     """A group for each target that stands for a stage (``build:arm64``), and one for the chosen target (``build``)."""
     for target in targets:
-        yield _group(f"{name}:{target}", f"{needs}:{target}", f"the distribution for {target}")
+        yield _group(f"{name}:{target}", f"{needs}:{target}", f"the distribution for {get_target(target).title}")
     yield _group(name, f"{name}:{targets[0]}", f"the distribution for {targets[0]}")
 
 

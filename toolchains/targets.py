@@ -85,7 +85,6 @@ class Target(Strict, frozen=True, kw_only=True):
 
     name: str = ""
     title: str
-    triple: str
     goarch: str
     goarm: int | None = None
     goamd64: str | None = None

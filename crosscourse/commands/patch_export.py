@@ -9,9 +9,9 @@ from pathlib import Path
 
 from doit.cmd_base import DoitCmdBase
 
+from crosscourse import files
 from crosscourse.commands.run import ending_children
 from crosscourse.engine import graph
-from crosscourse.engine.job import scratch_folder
 from crosscourse.engine.lock import exclusive
 from crosscourse.errors import CrosscourseError, UnknownNameError
 from crosscourse.patches import export as patch_export
@@ -58,7 +58,7 @@ class PatchExport(DoitCmdBase):  # type: ignore[misc]  # doit has no type hints
             log = layout.build / "logs" / f"patch-export-{name}.log"
             log.parent.mkdir(parents=True, exist_ok=True)
             log.write_text("", encoding="utf-8")
-            with scratch_folder(layout.build / "tmp" / "patch-export") as scratch:
+            with files.scratch_folder(layout.build / "tmp" / "patch-export") as scratch:
                 outcome = patch_export.export(
                     folder,
                     source=name,

@@ -15,7 +15,7 @@ import stat
 import time
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ from crosscourse.engine.reads import WHOLE, Reads
 from crosscourse.engine.reasons import EDITED, Value
 from crosscourse.engine.spec import encode, labels
 from crosscourse.engine.step import SourceFolder, Step
+from crosscourse.engine.touched import clock, touched
 from crosscourse.errors import CrosscourseError
 from crosscourse.run import process
 
@@ -182,7 +183,7 @@ class Job:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.log.write_text("", encoding="utf-8")
         scratch_path = self.shared.build / "tmp" / self.step.file_name
-        with scratch_folder(scratch_path) as scratch:
+        with files.scratch_folder(scratch_path) as scratch:
             base = self.base()
             record = (self._take(base, scratch) if self._cacheable() else None) or self._work(base, scratch)
         self._remove_former(record)
@@ -220,7 +221,9 @@ class Job:
     def _work(self, base: str, scratch: Path) -> Record:
         step, source = self.step, self.step.source
         with self._hold() as grant:
-            before = self.shared.fingerprint(source.path) if source else {}
+            # Now, not when it was checked: it may have waited for long.
+            began = clock(scratch)
+            before = self._read_again(source) if source else {}
             places = self._places(scratch, grant)
             step.work(step.spec, places)
         if step.place is not None:
@@ -229,7 +232,7 @@ class Job:
         content = ""
         if source is not None:
             content = self._content(source, before, reads)
-            self._refuse_edited(before, content, reads)
+            self._refuse_edited(before, content, reads, began)
         digests = self._digests(places)
         if self._cacheable():
             if source is not None and source.reads is None:
@@ -270,14 +273,21 @@ class Job:
             seconds=self.record.get("seconds"),
         )
 
-    def _refuse_edited(self, before: dict[str, str], content: str, reads: Reads) -> None:
+    def _read_again(self, source: SourceFolder) -> dict[str, str]:
+        self.shared.fingerprints.forget(source.path)
+        return self.shared.fingerprint(source.path)
+
+    def _refuse_edited(self, before: dict[str, str], content: str, reads: Reads, began: int) -> None:
+        """Raise SourceEditedError if what was read is not what the key says, or was something else meanwhile."""
         source = self.step.source
         assert source is not None
-        self.shared.fingerprints.forget(source.path)
-        now = self.shared.fingerprint(source.path)
-        if now == before or self._content(source, now, reads) == content:
+        now = self._read_again(source)
+        if now != before and self._content(source, now, reads) != content:
+            what = "; ".join(reasons.explain({source.name: before}, {source.name: now}))
+        elif not source.may_change and (path := touched(source.path, reads, began)):
+            what = f"{path} was written, and may have been different meanwhile"
+        else:
             return
-        what = "; ".join(reasons.explain({source.name: before}, {source.name: now}))
         if not source.may_change:
             raise SourceEditedError(self.step.name, os.path.relpath(source.path), what)
         self.reported.append(f"{self.step.name} changed its source, which now counts as edited ({what})")
@@ -333,14 +343,3 @@ def _counts(label: str, reads: Reads) -> bool:
 
 def _union(learned: list[Reads]) -> Reads:
     return learned[-1] if learned else WHOLE
-
-
-@contextmanager
-def scratch_folder(path: Path) -> Iterator[Path]:
-    """An empty folder for the time of the block; what an earlier, killed run left there is removed first."""
-    files.remove(path)
-    path.mkdir(parents=True)
-    try:
-        yield path
-    finally:
-        files.remove(path)

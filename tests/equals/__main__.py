@@ -2,8 +2,8 @@
 
     .venv/bin/python -m tests.equals [--changes N] [--seed S] [--minutes M] [--only PATTERN] [--folder FOLDER]
 
-First each change alone, from the unchanged example and back again; then, with what is left of N, sequences. A seed and
-a pattern say what is tried; ends with 1 if anything was found.
+Each change alone, from the unchanged example or the change before, in random order; a sequence after each twenty. Seed
+and pattern say what is tried. Ends with 1 if anything was found.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import random
 import re
+import signal
 import tempfile
 import time
 from collections.abc import Sequence
@@ -23,9 +24,10 @@ from tests.equals.edits import NotHereError
 from tests.equals.lab import make_lab
 from tests.equals.sequences import OTHER_TARGET, Action, Change, Course
 
-LENGTH = 12
+LENGTH = 12  # of a sequence
+PAUSE = 20  # changes alone between sequences
 # Of the clean builds one in so many has an empty Go build cache; of the changes one in so many is undone at once.
-EVERY, BACK = 50, 3
+EVERY, BACK = 100, 3
 
 
 @dataclass(kw_only=True)
@@ -63,7 +65,7 @@ class Run:
     def check(self, what: str) -> None:
         """Check the first copy, and say what is found."""
         say(what, self.checker.check(what, self.checker.lab.one))
-        if self.checker.checked % EVERY == 0:
+        if self.checker.checked % 10 == 0:
             print(f"{self.checker.checked} states checked, {len(self.checker.found)} findings", flush=True)
 
     def sequence(self, seed: int) -> None:
@@ -108,13 +110,16 @@ def main() -> int:
         names = [name for name in run.changes if re.search(options.only, name)]
         random.Random(options.seed).shuffle(names)  # noqa: S311  # to be repeated
         tried = count = 0
+        # A background process is deaf to SIGINT, and is told to end by SIGTERM: what was found is to be said then too.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
-            while names and not run.over and not options.sequences:
-                run.alone(run.changes[names.pop()])
-                tried += 1
-            while not run.over and (options.sequences or not options.only):
-                run.sequence(options.seed * 1000 + count)
-                count += 1
+            while not run.over and (names or not options.only):
+                if names and not options.sequences:
+                    run.alone(run.changes[names.pop()])
+                    tried += 1
+                if not options.only and (tried % PAUSE == 0 or options.sequences or not names):
+                    run.sequence(options.seed * 1000 + count)
+                    count += 1
         except KeyboardInterrupt:
             print("interrupted")
         report(run.checker, tried, count, started, options.seed)

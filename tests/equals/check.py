@@ -32,7 +32,7 @@ class Checker:
         empty_go = bool(self.every) and self.checked % self.every == 0
         clean = self.lab.build_clean(now, edited=edited, target=target, empty_go=empty_go)
         problems = list(compare(incremental, clean))
-        if incremental.code == 0:
+        if incremental.code == 0 and incremental.done:
             again = self.lab.run(place, target)
             problems += [f"{step} is done again by a second run" for step in sorted(again.done)]
             if again.made != incremental.made:

@@ -215,6 +215,31 @@ def test_a_source_that_is_edited_meanwhile(place: Place, path: str, refused: boo
         git(source, "checkout", "-q", ".")
 
 
+@pytest.mark.parametrize(("path", "refused"), [("a", True), ("b", False)], ids=["of what is read", "beside it"])
+def test_an_edit_that_is_undone_meanwhile(place: Place, path: str, refused: bool) -> None:
+    source = make_checkout(place.root / "source", a="a", b="b")
+    folder = SourceFolder(name="x", path=source)
+    step = make_step("test:a", Edit(path=path), works.copy_edited_and_undone, out(place), source=folder)
+    if not refused:
+        place.run(step)
+        assert place.run(step).idle
+        return
+    with pytest.raises(SourceEditedError, match="a was written, and may have been different meanwhile"):
+        place.run(step)
+    assert place.records == {}
+    assert not place.job(step).is_kept()
+
+
+def test_an_edit_while_the_step_waits_is_no_edit_meanwhile(place: Place) -> None:
+    source = make_checkout(place.root / "source", a="a", b="b")
+    step = a_part(place, "a")
+    job = place.job(step)
+    (source / "a").write_text("edited before its turn")
+    place.records[step.name] = job.do()
+    assert out(place).read_text() == "edited before its turn"
+    assert place.run(step).idle
+
+
 def test_a_source_that_the_work_may_change(place: Place) -> None:
     source = make_checkout(place.root / "source", a="a")
     folder = SourceFolder(name="x", path=source, may_change=True)

@@ -92,6 +92,16 @@ def copy_while_edited(spec: Edit, at: Places) -> None:
     at.read(Reads.of(files=["a"]))
 
 
+def copy_edited_and_undone(spec: Edit, at: Places) -> None:
+    """Copy the file ``a`` while a person has another text in a file, and takes it back."""
+    path = at.source / spec.path
+    before = path.read_text()
+    path.write_text("for a moment\n")
+    at.output().write_text((at.source / "a").read_text())
+    path.write_text(before)
+    at.read(Reads.of(files=["a"]))
+
+
 def install(spec: Text, at: Places) -> None:
     """Make the step's place."""
     at.write_log(WORKED)

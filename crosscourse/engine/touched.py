@@ -1,0 +1,77 @@
+"""Whether what was read of a checkout was written meanwhile: what an edit that was undone again leaves is its time.
+
+Content can't tell it, and ``ctime`` can't be set back by a program (stat(2)).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from crosscourse.engine.reads import Reads
+
+_GIT = ".git"
+
+
+def clock(scratch: Path) -> int:
+    """The time by which the kernel stamps files, in ns: up to a few ms behind that of ``time.time_ns``."""
+    marker = scratch / "clock"
+    marker.touch()
+    try:
+        return marker.stat().st_ctime_ns
+    finally:
+        marker.unlink()
+
+
+def touched(checkout: Path, reads: Reads, since: int) -> str | None:
+    """The first path of what is read that was made, written, removed or renamed at ``since`` (of ``clock``) or later.
+
+    A folder stands for what is no longer in it. None if there is no such path.
+    """
+    top = os.fspath(checkout)
+    for path in _paths(top, reads):
+        try:
+            info = os.lstat(path)
+        except OSError:
+            continue  # gone or never there: its folder tells, or the content does
+        if info.st_ctime_ns >= since:
+            return os.path.relpath(path, top)
+    return None
+
+
+def _paths(top: str, reads: Reads) -> Iterator[str]:
+    if reads.suffixes:
+        yield from (path for path in _tree(top) if path.endswith(reads.suffixes) or _is_folder(path))
+    for name in reads.files:
+        yield f"{top}/{name}"
+    for name in reads.folders:
+        yield f"{top}/{name}"
+        yield from _entries(f"{top}/{name}")
+    for name in reads.trees:
+        yield from _tree(f"{top}/{name}")
+
+
+def _entries(folder: str) -> Iterator[str]:
+    try:
+        with os.scandir(folder) as entries:
+            yield from (entry.path for entry in entries if entry.name != _GIT)
+    except OSError:
+        return
+
+
+def _tree(folder: str) -> Iterator[str]:
+    yield folder
+    for path in _entries(folder):
+        if _is_folder(path):
+            yield from _tree(path)
+        else:
+            yield path
+
+
+def _is_folder(path: str) -> bool:
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except OSError:
+        return False
