@@ -65,6 +65,19 @@ def replacing(path: Path, *, mode: int | None = None) -> Iterator[Path]:
         raise
 
 
+def relative(path: Path) -> str:
+    """A path relative to the current folder, where it is below it or not: what records and messages say."""
+    text, here = os.fspath(path), f"{_here()}/"
+    # Of what is below, which nearly all is, by hand: os.path.relpath asks the kernel and takes paths apart.
+    if text.startswith(here) and "/." not in text:
+        return text[len(here) :]
+    return os.path.relpath(text)
+
+
+def _here() -> str:
+    return os.getcwd()  # noqa: PTH109  # a text, and quickly
+
+
 def move(source: Path, path: Path) -> None:
     """Put a file where another may be; ``path`` is never half-written, on whatever disk it is."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 
@@ -20,37 +21,37 @@ class Layout:
     cache: Path
     override: Mapping[str, Path]
 
-    @property
+    @cached_property
     def build(self) -> Path:
         """What is derived from the release; may be removed at any time."""
         return self.root / "build" / self.release
 
-    @property
+    @cached_property
     def dist(self) -> Path:
         """What a user takes away."""
         return self.root / "dist"
 
-    @property
+    @cached_property
     def vendor_patches(self) -> Path:
         """Our changes."""
         return self.root / "vendor-patches"
 
-    @property
+    @cached_property
     def manifest(self) -> Path:
         """The release's manifest."""
         return self.root / "releases" / f"{self.release}.toml"
 
-    @property
+    @cached_property
     def home(self) -> Path:
         """HOME of programs that are run for this release."""
         return self.build / "home"
 
-    @property
+    @cached_property
     def results(self) -> Path:
         """The result cache."""
         return self.cache / "results"
 
-    @property
+    @cached_property
     def tools(self) -> Path:
         """Installed tools."""
         return self.cache / "tools"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
+import inspect
 from typing import Any
 
 from doit.dependency import UptodateCalculator
 from doit.exceptions import TaskFailed
 
+from crosscourse import files
 from crosscourse.engine.job import Job, Record
 from crosscourse.engine.reasons import Value
 from crosscourse.engine.shared import Shared
@@ -26,12 +27,12 @@ def as_task(step: Step, shared: Shared) -> dict[str, Any]:
         "doc": step.doc,
         "actions": [lambda: act(job)],
         "task_dep": [*step.needs, *step.after],
-        "targets": [os.path.relpath(path) for path in step.outputs.values()],
+        "targets": [files.relative(path) for path in step.outputs.values()],
         "uptodate": [JobCheck(job)],
         "io": {"capture": False},
         "meta": {
             "stage": step.stage,
-            "log": os.path.relpath(job.log),
+            "log": files.relative(job.log),
             "statuses": shared.statuses,
             "reported": job.reported,
             "job": job,
@@ -50,6 +51,11 @@ def act(job: Job) -> Record | TaskFailed:
 
 class JobCheck(UptodateCalculator):  # type: ignore[misc]  # doit has no type hints
     """doit's ``uptodate`` for a step. Never raises: on doubt the step is done, and its work says what is wrong."""
+
+    # doit asks each check for its signature; it is the same for all.
+    __signature__ = inspect.Signature(
+        [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in ("task", "values")]
+    )
 
     def __init__(self, job: Job) -> None:
         super().__init__()

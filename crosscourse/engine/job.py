@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import os
 import stat
 import time
 import traceback
@@ -120,7 +119,7 @@ class Job:
         recorded: dict[str, list[Any]] = self.record.get("outputs", {})
         for label, path in self.step.outputs.items():
             row = recorded.get(label)
-            name = os.path.relpath(path)
+            name = files.relative(path)
             if row is None or row[0] != name or not path.is_file():
                 yield f"{name} is missing"
             elif path.is_symlink():
@@ -289,7 +288,7 @@ class Job:
         else:
             return
         if not source.may_change:
-            raise SourceEditedError(self.step.name, os.path.relpath(source.path), what)
+            raise SourceEditedError(self.step.name, files.relative(source.path), what)
         self.reported.append(f"{self.step.name} changed its source, which now counts as edited ({what})")
 
     def _digests(self, places: Places) -> dict[str, str]:
@@ -308,7 +307,7 @@ class Job:
         rows = {}
         for label, path in self.step.outputs.items():
             files.move(scratch / "outputs" / label, path)
-            rows[label] = [os.path.relpath(path), digests[label], *files.signature(path)]
+            rows[label] = [files.relative(path), digests[label], *files.signature(path)]
         step = self.step
         result: Value = step.result(step.spec, step.place) if step.result and step.place is not None else dict(digests)
         return {"outputs": rows, "result": result, **more}

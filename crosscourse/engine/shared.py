@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -11,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from crosscourse import files
 from crosscourse.engine.reads import Reads
 from crosscourse.engine.step import Step
 from crosscourse.errors import CrosscourseError
@@ -86,7 +86,7 @@ class Shared:
     def fingerprint(self, folder: Path) -> dict[str, str]:
         """What a checkout contains now; CrosscourseError if there is none, or git can't tell."""
         if not folder.is_dir():
-            raise CrosscourseError(os.path.relpath(folder), "is not there yet")
+            raise CrosscourseError(files.relative(folder), "is not there yet")
         return self.fingerprints.get(folder)
 
     def content(self, folder: Path, fingerprint: Mapping[str, str], reads: Reads) -> dict[str, str]:
@@ -106,7 +106,7 @@ class Shared:
 
     @cached_property
     def _all_outputs(self) -> frozenset[str]:
-        return frozenset(os.path.relpath(path) for step in self.steps.values() for path in step.outputs.values())
+        return frozenset(files.relative(path) for step in self.steps.values() for path in step.outputs.values())
 
     def outputs(self) -> frozenset[str]:
         """The outputs of all steps, relative to the project."""

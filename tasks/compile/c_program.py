@@ -9,8 +9,8 @@ from crosscourse.manifest import references
 from crosscourse.manifest.model import Artifact, Manifest
 from crosscourse.manifest.types import RelativePath
 from tasks.compile import c
+from tasks.compile.program import folder, members, outputs
 from tasks.compile.static_library import libraries
-from tasks.members import Member
 from toolchains.c.builder import Generate
 from toolchains.targets import Target
 
@@ -47,25 +47,24 @@ class CProgramBuild(c.CSpec, frozen=True, kw_only=True):
     libraries: tuple[c.Library, ...]
 
 
+# Of the kind, though they are written elsewhere.
+__all__ = ["folder", "members", "outputs"]
+    "build",
+    "folder",
+    "members",
+    "needs",
+    "outputs",
+    "reads_source",
+    "spec_of",
+    "stage",
+    "table",
+    "turn_of_source",
+]
+
 table: type[CProgram] = CProgram
 stage = "compile"
 reads_source = True
 turn_of_source = False
-
-
-def folder(name: str) -> str:  # noqa: ARG001  # one signature for all kinds
-    """With the other programs."""
-    return "artifacts"
-
-
-def outputs(name: str, table: CProgram) -> tuple[str, ...]:  # noqa: ARG001
-    """The program."""
-    return (name,)
-
-
-def members(name: str, table: CProgram) -> Iterator[Member]:  # noqa: ARG001
-    """The program."""
-    yield Member(output=name, mode=0o755)
 
 
 def spec_of(manifest: Manifest, target: Target, name: str, table: CProgram) -> CProgramBuild:  # noqa: ARG001

@@ -15,8 +15,8 @@ from crosscourse.manifest.model import Artifact, Manifest
 from crosscourse.manifest.types import RelativePath
 from tasks import names
 from tasks.compile import c
+from tasks.compile.program import folder, members, outputs
 from tasks.compile.static_library import libraries
-from tasks.members import Member
 from toolchains import go
 from toolchains.c import zig
 from toolchains.targets import Target, Zig
@@ -75,26 +75,25 @@ class GoBuild(Spec, frozen=True, kw_only=True):
     libraries: tuple[c.Library, ...]
 
 
+# Of the kind, though they are written elsewhere.
+__all__ = ["folder", "members", "outputs"]
+    "build",
+    "folder",
+    "members",
+    "needs",
+    "outputs",
+    "reads_source",
+    "spec_of",
+    "stage",
+    "table",
+    "turn_of_source",
+]
+
 table: type[GoBinary] = GoBinary
 stage = "compile"
 reads_source = True
 # They share most packages: one after the other, so that each is compiled once.
 turn_of_source = True
-
-
-def folder(name: str) -> str:  # noqa: ARG001  # one signature for all kinds
-    """With the other programs."""
-    return "artifacts"
-
-
-def outputs(name: str, table: GoBinary) -> tuple[str, ...]:  # noqa: ARG001
-    """The program."""
-    return (name,)
-
-
-def members(name: str, table: GoBinary) -> Iterator[Member]:  # noqa: ARG001
-    """The program."""
-    yield Member(output=name, mode=0o755)
 
 
 def spec_of(manifest: Manifest, target: Target, name: str, table: GoBinary) -> GoBuild:  # noqa: ARG001

@@ -119,6 +119,8 @@ def build(spec: StaticLibraryBuild, at: Places) -> None:
 
 def libraries(manifest: Manifest, target: Target, wanted: Sequence[str]) -> tuple[c.Library, ...]:
     """The libraries that an artifact names, as it links them."""
+    if not wanted:
+        return ()
     known = dict(manifest.of(StaticLibrary))
     return tuple(c.Library(step=names.compile(target.name, name), name=known[name].library) for name in wanted)
 

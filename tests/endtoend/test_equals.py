@@ -25,6 +25,9 @@ CHANGES = sequences.all_changes(ROOT)
 FOUND = (
     # Go's build cache does not look into headers that are not in the package's own folder.
     f"{CHECKOUT}: the header below, other text",
+    f"{CHECKOUT}: what the assembler includes from elsewhere",
+    # gperf writes into the header how it was called: with the path of the cache folder.
+    "printer: artifact.libprinter.headers.w.h '{generated}/words.h'",
 )
 OF_EACH_SORT = (
     f"{CHECKOUT}: a header in place of the generated one",

@@ -73,7 +73,7 @@ class Run:
         actions = sequences.make(seed, self.changes, LENGTH)
         if problems := self._run(actions):
             say(f"sequence {seed}", problems)
-            short = sequences.shrink(actions, lambda fewer: bool(self._run(fewer)))
+            short = sequences.shrink(actions, lambda fewer: not self.over and bool(self._run(fewer)))
             print(f"sequence {seed}, made short:", *short, sep="\n  ", flush=True)
 
     def _run(self, actions: Sequence[Action]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +74,7 @@ class Builder:
                 output.write_text(fill_in(text, step.replace), encoding="utf-8")
             elif step.command:
                 name, *words = (word.replace("{source}", str(self.source)) for word in step.command)
-                self.run([self.program(name), *words], env=self.env, cwd=self.generated)
+                self._generator(self.program(name), words)
             if not output.is_file():
                 raise CrosscourseError(
                     f"generate {step.output}", "was not made", "Check `output` and `command` in the manifest."
@@ -117,6 +118,11 @@ class Builder:
     def link(self, output: Path, objects: Sequence[Path], flags: Sequence[str]) -> None:
         """Link a static program."""
         self._compiler("-static", "-o", output, *objects, *flags)
+
+    def _generator(self, program: Path, words: Sequence[str]) -> None:
+        """Called by its name: some write into the file how they were called, and where they are must not matter."""
+        path = os.pathsep.join(filter(None, [str(program.parent), self.env.get("PATH")]))
+        self.run(["env", program.name, *words], env={**self.env, "PATH": path}, cwd=self.generated)
 
     def _compiler(self, *words: str | Path) -> None:
         self.run([*self.compiler, *words], env=self.env, cwd=self.source)

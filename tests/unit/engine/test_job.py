@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -235,6 +236,7 @@ def test_an_edit_while_the_step_waits_is_no_edit_meanwhile(place: Place) -> None
     step = a_part(place, "a")
     job = place.job(step)
     (source / "a").write_text("edited before its turn")
+    time.sleep(0.02)  # the kernel's clock for files ticks every 1 to 10 ms
     place.records[step.name] = job.do()
     assert out(place).read_text() == "edited before its turn"
     assert place.run(step).idle

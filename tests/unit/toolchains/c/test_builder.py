@@ -1,5 +1,6 @@
 """C without make: what is generated, and in which words the compiler is called."""
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -44,6 +45,15 @@ def test_generated_files(tmp_path: Path) -> None:
     )
     texts = {str(p.relative_to(made.generated)): p.read_text() for p in made.generated.rglob("*") if p.is_file()}
     assert texts == {"deep/content.h": "text", "y": "1 @AB@", "again": "1 2", "z": "@A@ @AB@z"}
+
+
+def test_where_a_generator_is_does_not_matter(tmp_path: Path) -> None:
+    """As gperf does, it writes into the file how it was called."""
+    made = builder(tmp_path)
+    made.program("tool").symlink_to(os.path.realpath(sys.executable))
+    words = ["tool", "-c", "import sys; open('x', 'w').write(sys.orig_argv[0])"]
+    made.generate([Generate(output="x", command=words)])
+    assert (made.generated / "x").read_text() == "tool"
 
 
 def test_a_command_that_makes_nothing(tmp_path: Path) -> None:
