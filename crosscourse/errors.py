@@ -55,12 +55,14 @@ class UnknownNameError(CrosscourseError):
 class ManifestError(CrosscourseError):
     """A manifest that can't be read: every problem of the file at once."""
 
-    def __init__(self, path: str, problems: list[str]) -> None:
+    def __init__(self, path: str, problems: list[str], remedy: str = "") -> None:
         self.problems = problems
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         found = f"{count}\n" + "\n".join(f"  - {problem}" for problem in problems)
         super().__init__(
-            path, found, "docs/manifest.md explains every key; releases/schema.json lets an editor check them."
+            path,
+            found,
+            remedy or "docs/manifest.md explains every key; releases/schema.json lets an editor check them.",
         )
 
 

@@ -19,9 +19,9 @@ from crosscourse.manifest.model import Manifest, Tables
 from crosscourse.settings import Chosen, read_settings
 
 if TYPE_CHECKING:
-    from crosscourse.engine.cache import Folder
+    from crosscourse.engine.cache.folder import Folder
     from crosscourse.engine.capacity import Pool
-    from crosscourse.engine.code import Code
+    from crosscourse.engine.code.digest import Code
 
 # Names the release that a build means.
 DEFAULT = "releases/default"
@@ -128,12 +128,12 @@ def share(layout: Layout, settings: Chosen) -> Shared:
         return Pool(slots=settings.jobs)
 
     def code() -> Code:
-        from crosscourse.engine.code import Code
+        from crosscourse.engine.code.digest import Code
 
         return Code(layout.root, layout.build / "code.json")
 
     def results() -> Folder:
-        from crosscourse.engine.cache import Folder
+        from crosscourse.engine.cache.folder import Folder
 
         return Folder(layout.results)
 

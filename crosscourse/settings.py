@@ -18,6 +18,7 @@ import msgspec
 from crosscourse.errors import CrosscourseError, ManifestError, UnknownNameError
 
 FILE = "crosscourse.toml"
+REMEDY = "README.md explains every key, under Settings."
 # Of the result cache: what it is kept within.
 SIZE = r"^\s*\d+(\.\d+)?\s*[MGT]B\s*$"
 DEFAULT_CACHE_SIZE = "10 GB"
@@ -93,10 +94,10 @@ def _read_file(root: Path) -> Settings:
     except FileNotFoundError:
         return Settings()
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
-        raise ManifestError(str(path), [f"not valid TOML: {error}"]) from None
+        raise ManifestError(str(path), [f"not valid TOML: {error}"], REMEDY) from None
     problems = manifest_check.type_problems(data, Settings)
     if problems:
-        raise ManifestError(str(path), problems)
+        raise ManifestError(str(path), problems, REMEDY)
     return msgspec.convert(data, Settings)
 
 

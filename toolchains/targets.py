@@ -106,9 +106,7 @@ class Target(Strict, frozen=True, kw_only=True):
     @property
     def expected(self) -> Expected:
         """What its programs are checked against."""
-        return Expected(
-            name=self.name, goarch=self.goarch, goarm=self.goarm, goamd64=self.goamd64, elf=self.elf
-        )
+        return Expected(name=self.name, goarch=self.goarch, goarm=self.goarm, goamd64=self.goamd64, elf=self.elf)
 
     @property
     def go_env(self) -> dict[str, str]:

@@ -11,7 +11,7 @@ from doit.cmd_base import DoitCmdBase
 
 from crosscourse.commands.base import flag
 from crosscourse.commands.clean import OPTION_DRY_RUN
-from crosscourse.engine.cache import Entry, Folder
+from crosscourse.engine.cache.folder import Entry, Folder
 from crosscourse.errors import CrosscourseError
 from crosscourse.project import of_loader
 from crosscourse.view.text import write_line

@@ -17,9 +17,9 @@ from crosscourse.errors import CrosscourseError
 from crosscourse.view.statuses import Statuses
 
 if TYPE_CHECKING:
-    from crosscourse.engine.cache import Results
+    from crosscourse.engine.cache.folder import Results
     from crosscourse.engine.capacity import Pool
-    from crosscourse.engine.code import Code
+    from crosscourse.engine.code.digest import Code
     from crosscourse.run.children import Children
 
 

@@ -17,6 +17,7 @@ from crosscourse.manifest.boot import BootPrograms, BootWorker, Scenario
 from crosscourse.manifest.model import Boot, Manifest
 from tasks import names
 from tasks.boot import specs, works
+from tasks.boot.guest import works as guest_works
 from toolchains.targets import Target, get_target, host_target
 
 PROGRAMS = "programs"
@@ -140,7 +141,7 @@ def _system(layout: Layout, target: Target, boot: Boot, mirror: str | None) -> S
             modules=boot.modules,
             mirror=mirror,
         ),
-        work=works.make_system,
+        work=guest_works.make_system,
         after=(names.guest(target.name, "host"),),
         outputs={name: folder / name for name in ("vmlinuz", "initramfs.cpio", "root.ext4")},
     )
@@ -165,7 +166,7 @@ def _image(manifest: Manifest, layout: Layout, target: Target, boot: BootWorker,
             zig=target.zig,
             date=manifest.epoch,
         ),
-        work=works.make_image,
+        work=guest_works.make_image,
         needs=(names.toolchain("go"), names.toolchain("zig")),
         after=(names.guest(target.name, "host"),),
         outputs={"layer.tgz": layout.report(target.name, "guest") / "image" / "layer.tgz"},

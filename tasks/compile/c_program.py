@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from crosscourse.manifest import references
 from crosscourse.manifest.model import Artifact, Manifest
 from crosscourse.manifest.types import RelativePath
-from tasks.compile import c
-from tasks.compile.program import folder, members, outputs
+from tasks.compile import c, program
 from tasks.compile.static_library import libraries
 from toolchains.c.builder import Generate
 from toolchains.targets import Target
@@ -47,24 +46,11 @@ class CProgramBuild(c.CSpec, frozen=True, kw_only=True):
     libraries: tuple[c.Library, ...]
 
 
-# Of the kind, though they are written elsewhere.
-__all__ = ["folder", "members", "outputs"]
-    "build",
-    "folder",
-    "members",
-    "needs",
-    "outputs",
-    "reads_source",
-    "spec_of",
-    "stage",
-    "table",
-    "turn_of_source",
-]
-
 table: type[CProgram] = CProgram
 stage = "compile"
 reads_source = True
 turn_of_source = False
+folder, outputs, members = program.folder, program.outputs, program.members
 
 
 def spec_of(manifest: Manifest, target: Target, name: str, table: CProgram) -> CProgramBuild:  # noqa: ARG001

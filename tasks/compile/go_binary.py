@@ -14,8 +14,7 @@ from crosscourse.manifest import placeholders, references
 from crosscourse.manifest.model import Artifact, Manifest
 from crosscourse.manifest.types import RelativePath
 from tasks import names
-from tasks.compile import c
-from tasks.compile.program import folder, members, outputs
+from tasks.compile import c, program
 from tasks.compile.static_library import libraries
 from toolchains import go
 from toolchains.c import zig
@@ -75,25 +74,12 @@ class GoBuild(Spec, frozen=True, kw_only=True):
     libraries: tuple[c.Library, ...]
 
 
-# Of the kind, though they are written elsewhere.
-__all__ = ["folder", "members", "outputs"]
-    "build",
-    "folder",
-    "members",
-    "needs",
-    "outputs",
-    "reads_source",
-    "spec_of",
-    "stage",
-    "table",
-    "turn_of_source",
-]
-
 table: type[GoBinary] = GoBinary
 stage = "compile"
 reads_source = True
 # They share most packages: one after the other, so that each is compiled once.
 turn_of_source = True
+folder, outputs, members = program.folder, program.outputs, program.members
 
 
 def spec_of(manifest: Manifest, target: Target, name: str, table: GoBinary) -> GoBuild:  # noqa: ARG001

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from crosscourse.engine.step import Step
 from crosscourse.layout import Layout
 from tasks import names
-from tasks.verify.works import OUTPUT, REPORTS, Verification, verify
+from tasks.verify.report.formats import FORMATS
+from tasks.verify.works import NAME, REPORTS, Verification, verify
 from toolchains.targets import get_target
 
 
 def steps(layout: Layout, target: str) -> Iterator[Step]:
     """The checks of one target's distribution."""
+    reports = layout.report(target, "verify")
     spec = Verification(target=get_target(target).expected, package=names.package(target, "tgz"))
     yield Step(
         name=names.verify(target, "elf"),
@@ -22,6 +24,6 @@ def steps(layout: Layout, target: str) -> Iterator[Step]:
         work=verify,
         needs=(spec.package,),
         memory=200,
-        outputs={OUTPUT: layout.report(target, "verify") / OUTPUT},
-        paths={REPORTS: layout.report(target, "verify")},
+        outputs={name: reports / name for name in (f"{NAME}.{ending}" for ending in FORMATS)},
+        paths={REPORTS: reports},
     )

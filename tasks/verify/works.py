@@ -14,7 +14,8 @@ from toolchains.targets import Expected
 if TYPE_CHECKING:
     from crosscourse.engine.places import Places
 
-OUTPUT = "elf.json"
+# The name of the reports, before the end that says their form; and where those of a failure are kept.
+NAME = "elf"
 REPORTS = "reports"
 
 
@@ -30,7 +31,7 @@ class Verification(Spec, frozen=True, kw_only=True):
 
 
 def verify(spec: Verification, at: Places) -> None:
-    """Check the package, and write the whole report. Raises VerificationError with all violations."""
+    """Check the package, and write the whole report in every form. Raises VerificationError with all violations."""
     from tasks.verify.engine import verify_archive
     from tasks.verify.report import text
     from tasks.verify.report.formats import FORMATS
@@ -39,11 +40,13 @@ def verify(spec: Verification, at: Places) -> None:
     package = at.need(spec.package)
     at.status(f"reading {package.name}")
     result = verify_archive(package, spec.target, RULES)
-    report = FORMATS["json"](result)
-    at.output().write_text(report, encoding="utf-8")
+    reports = {f"{NAME}.{ending}": render(result) for ending, render in FORMATS.items()}
+    for name, content in reports.items():
+        at.output(name).write_text(content, encoding="utf-8")
     if result.violations:
         # To be read in full, though a step that fails has no outputs.
-        files.write_text(at.paths[REPORTS] / OUTPUT, report)
+        for name, content in reports.items():
+            files.write_text(at.paths[REPORTS] / name, content)
         at.write_log(text.to_text(result))
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
         raise VerificationError(package.name, text.to_text(result, width=width))

@@ -71,15 +71,16 @@ class Run:
     def sequence(self, seed: int) -> None:
         """A random sequence; what is found is made as short as can be."""
         actions = sequences.make(seed, self.changes, LENGTH)
-        if problems := self._run(actions):
+        if problems := self._run(actions, self.checker):
             say(f"sequence {seed}", problems)
-            short = sequences.shrink(actions, lambda fewer: not self.over and bool(self._run(fewer)))
+            trial = Checker(lab=self.checker.lab)  # counts for nothing
+            short = sequences.shrink(actions, lambda fewer: not self.over and bool(self._run(fewer, trial)))
             print(f"sequence {seed}, made short:", *short, sep="\n  ", flush=True)
 
-    def _run(self, actions: Sequence[Action]) -> list[str]:
+    def _run(self, actions: Sequence[Action], checker: Checker) -> list[str]:
         self.checker.lab.forget(self.checker.lab.one)
         self.checker.lab.run(self.checker.lab.one)
-        return Course(checker=self.checker, changes=self.changes).run(actions)
+        return Course(checker=checker, changes=self.changes).run(actions)
 
 
 def say(what: str, problems: list[str]) -> None:

@@ -46,7 +46,7 @@ class Checker:
 def compare(incremental: Built, clean: Built) -> Iterator[str]:
     """How what a build made differs from what a clean one made of the same state."""
     if incremental.code != clean.code:
-        yield f"exit status {incremental.code}, clean {clean.code}:\n{incremental.text}\nclean:\n{clean.text}"
+        yield f"exit status {incremental.code}, clean {clean.code}:\n{incremental.errors}\nclean:\n{clean.errors}"
     for step in sorted(incremental.whole & clean.whole):
         ours, theirs = incremental.made.get(step, {}), clean.made.get(step, {})
         how = incremental.steps[step]

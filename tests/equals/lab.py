@@ -29,10 +29,14 @@ KEPT_EDITS = "has edits of yours"
 
 @dataclass(frozen=True, kw_only=True)
 class Built:
-    """A build's end: exit status, result of each step, digest of each file that a step made, by step and path."""
+    """A build's end: exit status, result of each step, digest of each file that a step made, by step and path.
+
+    ``text``: all that was printed; ``errors``: of it what steps failed with, or all.
+    """
 
     code: int
     text: str
+    errors: str
     steps: Mapping[str, str]
     made: Mapping[str, Mapping[str, str]]
     seconds: float
@@ -84,6 +88,7 @@ class Place:
         return Built(
             code=outcome.code,
             text=outcome.text,
+            errors="\n".join(f"{task['name']}: {task['error']}" for task in tasks if task["error"]) or outcome.text,
             steps=steps,
             made=made(self.root, target),
             seconds=time.monotonic() - started,

@@ -181,6 +181,10 @@ def _clean(place: Place) -> bool:
     return True
 
 
+def _all_damaged(paths: Iterator[Path]) -> bool:
+    return bool([path for path in paths if _damage(path)])  # all of them
+
+
 def _results_removed(place: Place) -> bool:
     files.remove(place.cache / "results")
     return True
@@ -196,6 +200,7 @@ EVENTS: Mapping[str, Callable[[Place, float], bool]] = {
     "entry damaged": lambda place, where: _damage(_pick(place.cache.glob("results/entries/*/*"), where)),
     "blob removed": lambda place, where: _remove(_pick(place.cache.glob("results/blobs/*/*"), where)),
     "blob damaged": lambda place, where: _damage(_pick(place.cache.glob("results/blobs/*/*"), where)),
+    "all blobs damaged": lambda place, _where: _all_damaged(place.cache.glob("results/blobs/*/*")),
     "reads removed": lambda place, where: _remove(_pick(place.cache.glob("results/reads/*/*"), where)),
     "result cache removed": lambda place, _where: _results_removed(place),
     "other checkout": lambda _place, _where: True,

@@ -7,7 +7,7 @@ import pytest
 
 from crosscourse import files
 from crosscourse.commands.cache import describe, human_age, human_size, statistics
-from crosscourse.engine.cache import Folder
+from crosscourse.engine.cache.folder import Folder
 
 
 def keep(cache: Folder, kind: str, *contents: str, used: float) -> None:

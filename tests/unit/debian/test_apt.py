@@ -285,9 +285,7 @@ def test_trouble_that_stays_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert len((tmp_path / "calls").read_text().splitlines()) == 2
 
 
-def test_an_archive_without_a_signature_is_refused_by_apt_itself(
-    tmp_path: Path, at: Places, keyring: Path
-) -> None:
+def test_an_archive_without_a_signature_is_refused_by_apt_itself(tmp_path: Path, at: Places, keyring: Path) -> None:
     needs("apt-get")
     release = tmp_path / "mirror" / "dists" / "bookworm" / "Release"
     release.parent.mkdir(parents=True)

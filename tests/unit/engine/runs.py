@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from crosscourse.engine.cache import Folder
+from crosscourse.engine.cache.folder import Folder
 from crosscourse.engine.capacity import Pool
-from crosscourse.engine.code import Code
+from crosscourse.engine.code.digest import Code
 from crosscourse.engine.job import Job, Record
 from crosscourse.engine.shared import Shared
 from crosscourse.engine.spec import Spec

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from crosscourse import files
-from crosscourse.engine.cache import Folder
+from crosscourse.engine.cache.folder import Folder
 from crosscourse.engine.shared import Shared
 from crosscourse.engine.spec import Nothing
 from crosscourse.errors import CrosscourseError

@@ -18,7 +18,7 @@ import msgspec
 import pytest
 from doit import doit_cmd
 
-from crosscourse.engine.code import Code
+from crosscourse.engine.code.digest import Code
 from crosscourse.engine.places import Places
 from crosscourse.engine.spec import Spec, encode, labels
 from crosscourse.engine.step import Step

@@ -88,7 +88,7 @@ def test_json_of_a_good_one_with_go(tmp_path: Path) -> None:
 
 
 def test_every_format_gives_the_content_of_a_file(bad: VerifyReport) -> None:
-    assert FORMATS["text"](bad) == to_text(bad) + "\n"
+    assert FORMATS["txt"](bad) == to_text(bad) + "\n"
     assert json.loads(FORMATS["json"](bad)) == to_json(bad)
     for render in FORMATS.values():
         assert render(bad).endswith("\n")

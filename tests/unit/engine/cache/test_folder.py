@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from crosscourse import files
-from crosscourse.engine.cache import MAX_CANDIDATES, Entry, Folder, Results
+from crosscourse.engine.cache.folder import MAX_CANDIDATES, Entry, Folder, Results
 from crosscourse.errors import CrosscourseError
 
 KEY, OTHER, BASE = (files.digest_text(text) for text in ("key", "other", "base"))
@@ -359,7 +359,7 @@ def test_killed_while_it_puts(cache: Folder, tmp_path: Path) -> None:
         "import sys\n"
         "from pathlib import Path\n"
         "from crosscourse import files\n"
-        "from crosscourse.engine.cache import Folder\n"
+        "from crosscourse.engine.cache.folder import Folder\n"
         "cache, path, number = Folder(Path(sys.argv[1])), Path(sys.argv[2]), 0\n"
         "while number := number + 1:\n"
         "    path.write_text(str(number) * 200_000)\n"

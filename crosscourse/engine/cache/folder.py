@@ -30,7 +30,7 @@ from typing import Annotated, Any, BinaryIO, Protocol
 import msgspec
 
 from crosscourse import files
-from crosscourse.engine import sealed
+from crosscourse.engine.cache import sealed
 
 DEFAULT_LIMIT = 10 * 10**9
 MAX_CANDIDATES = 8

@@ -207,7 +207,7 @@ class _Memory:
         entry = _Source(signature=signature, digest=hashlib.sha256(content).hexdigest())
         if is_source:
             # Here, not above: what was read before is remembered, and reading needs the parser.
-            from crosscourse.engine.imports import read
+            from crosscourse.engine.code.imports import read
 
             said = read(content, module, path, self._packages)
             entry = msgspec.structs.replace(entry, modules=said.modules, maybe=said.maybe, files=said.files)
