@@ -113,7 +113,12 @@ def build(spec: GoBuild, at: Places) -> None:
     from toolchains.go_memory import go_memory_settings
 
     env, folder = environment(spec, at), at.source / spec.directory
-    memory = go_memory_settings(at.grant.memory, at.grant.processors) if at.grant else {}
+    settings, more = {}, []
+    if at.grant:
+        # Go commands run beside each other. A compiler for each processor, of one thread: on two processors two such
+        # commands took 379 CPU seconds of the 414 that they take by themselves, for the same bytes.
+        settings = {**go_memory_settings(at.grant.memory, at.grant.processors), "GOMAXPROCS": "1"}
+        more = ["-p", str(at.grant.processors)]
     flags = [*spec.flags, "-tags", ",".join(spec.tags)]
     at.status("listing what it is made of")
     found = closure(at.ask, package=spec.package, flags=flags, env=env, folder=folder, checkout=at.source)
@@ -123,7 +128,8 @@ def build(spec: GoBuild, at: Places) -> None:
     if found.uncached:  # a macro for the assembler would be told in the program
         env["GOCACHE"] = str(at.scratch / "go-build")
     at.status("compiling")
-    at.run(command(spec, at.output()), env=env | memory, cwd=folder)
+    words = command(spec, at.output())
+    at.run([*words[:2], *more, *words[2:]], env=env | settings, cwd=folder)
 
 
 def command(spec: GoBuild, output: Path) -> list[str | Path]:
