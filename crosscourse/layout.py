@@ -56,9 +56,13 @@ class Layout:
         """Installed tools."""
         return self.cache / "tools"
 
+    @cached_property
+    def _sources(self) -> Path:
+        return self.root / "sources" / self.release
+
     def checkout(self, source: str) -> Path:
         """Where a source lies: in the user's own folder, or where a person may edit it."""
-        return self.override.get(source) or self.root / "sources" / self.release / source
+        return self.override.get(source) or self._sources / source
 
     def failed_patches(self, source: str) -> Path:
         """Where it is noted that a patch of a source did not apply, until one try goes well."""

@@ -15,29 +15,32 @@ from toolchains.targets import Target, get_target
 def steps(manifest: Manifest, layout: Layout, target: str, stage: str) -> Iterator[Step]:
     """A step for each artifact that is made in ``stage``, for one target."""
     machine = get_target(target)
+    # One object for all artifacts of a source: every run of doit makes all of these, and paths are slow to make.
+    sources = {name: SourceFolder(name=name, path=layout.checkout(name)) for name in manifest.source}
     for name, table in manifest.artifact.items():
         if kind_of(table).stage == stage:
-            yield _step(manifest, layout, machine, name)
+            yield _step(manifest, layout, machine, name, sources[table.source])
 
 
-def _step(manifest: Manifest, layout: Layout, target: Target, name: str) -> Step:
+def _step(manifest: Manifest, layout: Layout, target: Target, name: str, source: SourceFolder) -> Step:
     table = manifest.artifact[name]
     kind = kind_of(table)
     spec = kind.spec_of(manifest, target, name, table)
+    needs = kind.needs(spec)
     folder = layout.build / target.name / kind.folder(name)
-    modules = manifest.source[table.source].modules == "proxy" and names.toolchain("go") in kind.needs(spec)
+    modules = manifest.source[table.source].modules == "proxy" and names.toolchain("go") in needs
     return Step(
         name=step_name(target, name, table),
         stage=kind.stage,
         doc=f"{name} for {target.name}",
         spec=spec,
         work=kind.build,
-        needs=kind.needs(spec),
+        needs=needs,
         after=(
             *([names.patch(table.source)] if kind.reads_source else []),
             *([names.modules(target.name, table.source)] if modules else []),
         ),
-        source=SourceFolder(name=table.source, path=layout.checkout(table.source)) if kind.reads_source else None,
+        source=source if kind.reads_source else None,
         memory=table.memory,
         turn=f"{target.name}:{table.source if kind.turn_of_source else name}",
         outputs={label: folder / label for label in kind.outputs(name, table)},

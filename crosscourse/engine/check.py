@@ -32,7 +32,7 @@ def as_task(step: Step, shared: Shared) -> dict[str, Any]:
         "io": {"capture": False},
         "meta": {
             "stage": step.stage,
-            "log": files.relative(job.log),
+            "log": f"{shared.logs}/{step.file_name}.log",
             "statuses": shared.statuses,
             "reported": job.reported,
             "job": job,

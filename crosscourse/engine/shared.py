@@ -61,6 +61,11 @@ class Shared:
     _kept_something: bool = False
 
     @cached_property
+    def logs(self) -> str:
+        """The folder of logs, relative to the project."""
+        return files.relative(self.build / "logs")
+
+    @cached_property
     def pool(self) -> Pool:
         """Processors and memory."""
         return self.make_pool()
