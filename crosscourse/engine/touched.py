@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,11 +17,19 @@ _GIT = ".git"
 
 
 def clock(scratch: Path) -> int:
-    """The time by which the kernel stamps files, in ns: up to a few ms behind that of ``time.time_ns``."""
+    """The time by which the kernel stamps files, in ns, once it has moved on: what was written before is older.
+
+    That clock ticks every 1 to 10 ms, which is waited for.
+    """
     marker = scratch / "clock"
     marker.touch()
     try:
-        return marker.stat().st_ctime_ns
+        before = now = marker.stat().st_ctime_ns
+        while now <= before:
+            time.sleep(0.0005)
+            os.utime(marker)
+            now = marker.stat().st_ctime_ns
+        return now
     finally:
         marker.unlink()
 
