@@ -10,12 +10,14 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import operator
 import stat
 import time
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -194,10 +196,6 @@ class Job:
         """The record of outputs taken from the result cache; None if it does not have them."""
         places = {label: scratch / "outputs" / label for label in self.step.outputs}
         for key, reads, content in self._keys(base):
-            if self.shared.results.get(key) is None:
-                continue
-            for path in places.values():
-                path.parent.mkdir(parents=True, exist_ok=True)
             entry = self.shared.results.take(key, places)
             if entry is None:
                 continue
@@ -237,7 +235,7 @@ class Job:
             if source is not None and source.reads is None:
                 self.shared.results.remember(base, msgspec.to_builtins(reads))
             made = {label: places.output(label) for label in step.outputs}
-            self.shared.keep(self.key(base, content), step.stage, made, digests, self.reported)
+            self.shared.results.put(self.key(base, content), step.stage, made, digests, self.reported)
         return self._placed(
             scratch, digests, {"source": before, "reads": msgspec.to_builtins(reads), "content": content}
         )
@@ -341,4 +339,4 @@ def _counts(label: str, reads: Reads) -> bool:
 
 
 def _union(learned: list[Reads]) -> Reads:
-    return learned[-1] if learned else WHOLE
+    return reduce(operator.or_, learned) if learned else WHOLE

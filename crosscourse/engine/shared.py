@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -58,7 +58,6 @@ class Shared:
     steps: dict[str, Step] = field(default_factory=dict)
     _running: set[str] = field(default_factory=set)
     _idle: threading.Condition = field(default_factory=threading.Condition)
-    _kept_something: bool = False
 
     @cached_property
     def logs(self) -> str:
@@ -98,12 +97,6 @@ class Shared:
         """The content of what is read of a checkout."""
         return self.fingerprints.content(folder, fingerprint, reads)
 
-    def keep(
-        self, key: str, kind: str, outputs: Mapping[str, Path], digests: Mapping[str, str], reported: Sequence[str]
-    ) -> None:
-        """Put a step's outputs into the result cache, with what the work told the person."""
-        self._kept_something |= self.results.put(key, kind, outputs, digests, reported)
-
     def provided(self, name: str) -> Mapping[str, Path]:
         """What a step makes: its outputs by label, and its place under the label ""."""
         step = self.steps[name]
@@ -142,5 +135,5 @@ class Shared:
 
     def close(self) -> None:
         """At the end of a run: the result cache is kept within bounds."""
-        if self._kept_something:
+        if "results" in vars(self):  # it looks only if something was put into it
             self.results.trim(self.limit)

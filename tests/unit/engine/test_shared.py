@@ -69,7 +69,7 @@ def test_waiting_until_all_work_has_ended(shared: Shared) -> None:
 
 def keep(shared: Shared, path: Path, text: str) -> None:
     path.write_text(text)
-    shared.keep(files.digest_text(text), "x", {"a": path}, {"a": files.digest(path)}, ())
+    shared.results.put(files.digest_text(text), "x", {"a": path}, {"a": files.digest(path)}, ())
 
 
 def test_the_cache_is_kept_within_its_limit(shared: Shared, tmp_path: Path) -> None:
