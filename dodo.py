@@ -5,6 +5,7 @@ Each function below is a stage; ``./doit list`` names the tasks, ``./doit plan``
 """
 
 import gc
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from tasks import artifacts, go_modules, patches, sources, test_source, toolchai
 from tasks.boot import steps as boot
 from tasks.kinds import TABLES
 from tasks.package import steps as package
-from tasks.stages import for_each_target, groups, tasks_of
+from tasks.stages import for_each_target, groups, named_targets, tasks_of
 from tasks.verify import steps as verify
 
 Tasks = Iterator[dict[str, Any]]
@@ -26,7 +27,9 @@ Tasks = Iterator[dict[str, Any]]
 gc.set_threshold(100_000, 50, 50)
 project = open_project(Path(__file__).resolve().parent, doit_cmd._CMDLINE_VARS or {}, TABLES)
 DOIT_CONFIG = project.doit_config()
-manifest, layout, settings, targets = project.manifest, project.layout, project.settings, project.targets
+manifest, layout, settings = project.manifest, project.layout, project.settings
+named = named_targets(sys.argv[1:], project.targets)
+targets = named or project.targets
 
 
 def once(steps: Iterable[Step]) -> Tasks:
@@ -35,8 +38,13 @@ def once(steps: Iterable[Step]) -> Tasks:
 
 
 def each_target(stage: str, steps: Callable[[str], Iterable[Step]]) -> Tasks:
-    """Steps of every target."""
+    """Steps of every target that this call speaks of."""
     return for_each_target(targets, stage, steps, project.shared)
+
+
+def across_targets(stage: str, steps: Callable[[str], Iterable[Step]]) -> Tasks:
+    """Steps of every target that need those of others too; none where this call speaks of some targets only."""
+    return for_each_target([] if named else targets, stage, steps, project.shared)
 
 
 def task_toolchain() -> Tasks:
@@ -81,22 +89,22 @@ def task_verify() -> Tasks:
 
 def task_test_source() -> Tasks:
     """Upstream's own tests of the sources, on the host (`test-source:armv7`: for that target, under emulation)."""
-    yield from test_source.tasks(manifest, layout, targets, project.shared)
+    yield from test_source.tasks(manifest, layout, [] if named else targets, project.shared)
 
 
 def task_guest() -> Tasks:
     """9. What an emulated machine of the target runs: a Debian system, an image for tasks."""
-    yield from each_target("guest", lambda target: boot.guest_steps(manifest, layout, target, settings.debian))
+    yield from across_targets("guest", lambda target: boot.guest_steps(manifest, layout, target, settings.debian))
 
 
 def task_boot() -> Tasks:
     """10. The distribution proved by running it in that machine."""
-    yield from each_target("boot", lambda target: boot.steps(manifest, layout, target))
+    yield from across_targets("boot", lambda target: boot.steps(manifest, layout, target))
 
 
 def task_boot_more() -> Tasks:
     """The same in further scenarios: other volume drivers, other versions of cgroups."""
-    yield from each_target("boot-more", lambda target: boot.more_steps(manifest, layout, target))
+    yield from across_targets("boot-more", lambda target: boot.more_steps(manifest, layout, target))
 
 
 def task_build() -> Tasks:

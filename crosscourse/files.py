@@ -11,6 +11,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 from crosscourse.errors import CrosscourseError
 
@@ -42,8 +43,24 @@ def signature(path: Path, *, link: bool = False) -> list[int]:
     ctime can't be set back by a program, so that a byte changed with its mtime restored is noticed too.
     ``link``: of a symbolic link itself.
     """
-    info = path.lstat() if link else path.stat()
+    return _signature(path.lstat() if link else path.stat())
+
+
+def _signature(info: os.stat_result) -> list[int]:
     return [info.st_size, info.st_mtime_ns, info.st_ctime_ns, info.st_ino]
+
+
+def looked_at(path: Path) -> tuple[Literal["file", "nothing", "other"], list[int]]:
+    """What is at a path (a symbolic link is something other than a file), and its signature; by one call of the kernel.
+
+    Raises OSError if that can't be told.
+    """
+    try:
+        info = path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return "nothing", []
+    kind: Literal["file", "other"] = "file" if stat.S_ISREG(info.st_mode) else "other"
+    return kind, _signature(info)
 
 
 @contextlib.contextmanager

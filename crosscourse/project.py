@@ -62,13 +62,14 @@ def _check_sources(root: Path, manifest: Manifest, settings: Chosen) -> None:
     """Sources that the settings name must be of this release, or, in the settings file, at least of another one."""
     for kind, names in (("override", settings.override), ("omit", settings.omit)):
         for name in set(names) - set(manifest.source):
-            others = {source for path in known_releases(root).values() for source in _source_names(path)}
-            if name not in others or name in settings.typed:
+            if name in settings.typed or not any(_has_source(path, name) for path in known_releases(root).values()):
                 raise UnknownNameError(f"{kind} of source", name, manifest.source)
 
 
-def _source_names(path: Path) -> set[str]:
-    return set(msgspec.toml.decode(path.read_bytes()).get("source", {}))
+def _has_source(path: Path, name: str) -> bool:
+    """Whether a manifest has a source of that name. Where its table has a heading, parsing (slow) is not needed."""
+    text = path.read_text(encoding="utf-8")
+    return f"\n[source.{name}]\n" in text or name in msgspec.toml.decode(text).get("source", {})
 
 
 def known_releases(root: Path) -> dict[str, Path]:

@@ -50,22 +50,20 @@ class GoModules(Spec, frozen=True, kw_only=True):
 
 def steps(manifest: Manifest, layout: Layout, target: str) -> Iterator[Step]:
     """A step for each source with ``modules = "proxy"``, for one target."""
-    for name, source in manifest.source.items():
-        if source.modules == "proxy" and (packages := _packages(manifest, name)):
-            yield _step(layout, get_target(target), name, packages)
-
-
-def _packages(manifest: Manifest, source: str) -> tuple[Packages, ...]:
-    return tuple(
-        Packages(
-            directory=binary.directory,
-            package=binary.package,
-            tags=(*manifest.go.tags, *binary.tags),
-            cgo=binary.cgo,
-        )
-        for _, binary in manifest.of(GoBinary)
-        if binary.source == source
-    )
+    found: dict[str, list[Packages]] = {}
+    for _, binary in manifest.of(GoBinary):
+        if manifest.source[binary.source].modules == "proxy":
+            found.setdefault(binary.source, []).append(
+                Packages(
+                    directory=binary.directory,
+                    package=binary.package,
+                    tags=(*manifest.go.tags, *binary.tags),
+                    cgo=binary.cgo,
+                )
+            )
+    for name in manifest.source:
+        if name in found:
+            yield _step(layout, get_target(target), name, tuple(found[name]))
 
 
 def _step(layout: Layout, target: Target, source: str, packages: tuple[Packages, ...]) -> Step:
