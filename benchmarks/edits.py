@@ -12,7 +12,7 @@ from benchmarks.common import MeasuringError
 from benchmarks.workspace import Copy
 from crosscourse import files
 from crosscourse.errors import UnknownNameError
-from crosscourse.git.checkout import refuse_edits
+from crosscourse.git.edits import refuse_edits
 from crosscourse.project import Project
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from crosscourse import files
 from crosscourse.engine.places import Places
 from crosscourse.engine.step import Step
-from crosscourse.git.checkout import mark_file, read_mark, readable_marks, refuse_edits
+from crosscourse.git.checkout import mark_file, read_mark, readable_marks
 from crosscourse.layout import Layout
 from crosscourse.manifest.model import Manifest, Source
 from crosscourse.patches.make import PatchedSource, make_checkout
@@ -44,8 +44,12 @@ def unfit(spec: PatchedSource, place: Path) -> str | None:
     """Why a checkout can't be used; None if it can."""
     if not mark_file(place).is_file():
         return f"there is no checkout {os.path.relpath(place)}"
-    if not read_mark(place).holds(spec.patches):
+    mark = read_mark(place)
+    if not mark.holds(spec.patches):
         return f"{os.path.relpath(place)} holds other patches than the manifest names"
+    for patch, digest in spec.digests.items():
+        if mark.digests.get(patch, digest) != digest:  # exported, and taken back since
+            return f"{os.path.relpath(place)} holds another state of {patch}"
     return None
 
 
@@ -119,10 +123,13 @@ def _own_step(layout: Layout, name: str) -> Step:
 
 
 def _remove(step: Step, dry_run: bool) -> Iterator[str]:
-    place = step.place
-    if place is not None and place.exists():
-        refuse_edits(place, "It would have to be removed.")
+    from crosscourse.git import aside, edits
+
+    place, why = step.place, "It would have to be removed."
+    if place is not None and aside.is_there(place):
         if not dry_run:
-            files.remove(place)
+            aside.remove(place, why)
             files.remove(step.paths[FAILURE])
+        elif place.exists():
+            edits.refuse_edits(place, why)
         yield os.path.relpath(place)

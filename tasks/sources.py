@@ -51,7 +51,13 @@ def use_own(spec: OwnFolder, at: Places) -> None:
 
 def missing(_spec: Spec, place: Path) -> str | None:
     """Why a store can't be used; None if it can."""
-    return None if store.is_whole(place) else f"its objects are not in {place.parent}"
+    return store.problem(place)
+
+
+def damaged(step: Step) -> str | None:
+    """What in a store that is about to be used is not what was fetched; None if nothing."""
+    assert step.place is not None
+    return store.damage(step.place)
 
 
 def pinned_commit(spec: Pin, _place: Path) -> str:
@@ -102,6 +108,7 @@ def _fetch_step(layout: Layout, name: str, source: Source, omitted: Omitted) -> 
         place=store.store_folder(layout.cache, spec),
         probe=missing,
         result=pinned_commit,
+        sound=damaged,
         removed_by="nobody",
     )
 
@@ -117,6 +124,7 @@ def _local_step(manifest: Manifest, layout: Layout, name: str, source: Source) -
         place=layout.build / "stores" / name,
         probe=missing,
         result=made_commit,
+        sound=damaged,
         removed_by="clean --all",
         remover=_remove_store,
     )

@@ -1,7 +1,8 @@
-"""A checkout of a source as we made it: what its mark says, and what in it is a person's own."""
+"""The mark of a checkout: what we made it from. What in it is a person's own: see ``edits``."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,7 +11,6 @@ import msgspec
 
 from crosscourse import files
 from crosscourse.errors import CrosscourseError
-from crosscourse.git.fingerprint import read_status
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,7 +18,9 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
 
     A checkout that is at our commit and clean has no edits.
     ``digests``: the SHA-256 of each patch file then. ``exported``: patches that ``patch-export`` wrote
-    and that no manifest named yet.
+    and that no manifest named yet. ``made``: the digest of all that decided the checkout; empty once ``patch-export``
+    made a person's commits its own. ``saved``: the patch files that those were written to, relative to the checkout,
+    and the digest of each one's changes. ``former``: more commits of ours that it may have.
     """
 
     base: str
@@ -26,26 +28,32 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     patches: dict[str, str]
     digests: dict[str, str] = {}
     exported: list[str] = []
+    made: str = ""
+    saved: dict[str, str] = {}
+    former: list[str] = []
+
+    def ours(self, folder: Path) -> list[str]:
+        """The commits that can be made again: upstream's, what our patches make of it, what patch files still hold."""
+        saved = all(changes_digest(_beside(folder, name)) == digest for name, digest in self.saved.items())
+        return [*self.former, self.base, *([self.commit] if saved else [])]
 
     def holds(self, patches: Sequence[str]) -> bool:
         """Whether these patches, in this order, are the ones that the checkout was made from."""
         return list(self.patches) == list(patches)
 
 
-class EditedCheckoutError(CrosscourseError):
-    """A checkout with a person's edits stands where another state is wanted."""
+def changes_digest(patch: Path) -> str:
+    """The digest of what a patch file changes, without its header; empty if there is no such file."""
+    try:
+        data = patch.read_bytes()
+    except FileNotFoundError:
+        return ""
+    return hashlib.sha256(data[data.find(b"diff --git ") :]).hexdigest()
 
-    def __init__(self, folder: Path, edits: list[str], why: str) -> None:
-        self.edits = edits
-        shown = ", ".join(edits[:8]) + (f" and {len(edits) - 8} more" if len(edits) > 8 else "")
-        super().__init__(
-            os.path.relpath(folder),
-            f"has edits of yours, which are kept: {shown}",
-            f"{why} Either\n"
-            f"- commit them, and keep them as patches: ./doit patch-export {folder.name}\n"
-            f"- or save the edits elsewhere and remove the folder: mv {os.path.relpath(folder)} ~/somewhere\n"
-            f"- or go on building your edited state: ./doit override={folder.name}=~/somewhere build",
-        )
+
+def _beside(folder: Path, name: str) -> Path:
+    # By the words: the checkout may be a link to elsewhere.
+    return Path(os.path.normpath(folder.absolute() / name))
 
 
 def mark_file(folder: Path) -> Path:
@@ -75,26 +83,3 @@ def write_mark(path: Path, mark: Mark) -> None:
     """Write a mark to a file; whole or not at all."""
     with files.replacing(path) as partial:
         partial.write_bytes(msgspec.json.encode(mark))
-
-
-def edits_in(folder: Path) -> list[str]:
-    """What in a checkout is not ours: edited, new or ignored files, commits, stashes. Empty if there is nothing."""
-    mark = read_mark(folder)
-    state = read_status(folder, ignored=True)
-    edits = list(state.changed)
-    if state.commit != mark.commit:
-        edits.append(f"commit {state.commit[:12]}")
-    return edits + own_refs(folder)
-
-
-def own_refs(folder: Path) -> list[str]:
-    """A person's branches and stash in a checkout: we make none."""
-    refs = [*(folder / ".git" / "refs" / "heads").rglob("*"), folder / ".git" / "refs" / "stash"]
-    return [str(ref.relative_to(folder / ".git")) for ref in refs if ref.is_file()]
-
-
-def refuse_edits(folder: Path, why: str) -> None:
-    """Raise EditedCheckoutError if a checkout has edits. ``why``: a sentence on what would happen to it."""
-    edits = edits_in(folder)
-    if edits:
-        raise EditedCheckoutError(folder, edits, why)

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import subprocess
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
+from crosscourse import files
+from crosscourse.engine.special import refuse_special
 from crosscourse.errors import CrosscourseError
+from crosscourse.git import configuration
 from crosscourse.run import process
-from crosscourse.run.environment import base_environment
 
 # Commits that we make are the same everywhere: who and when is fixed.
 IDENTITY = {"name": "crosscourse", "email": "crosscourse@localhost"}
+# Seconds after which a person is told that something is being read, and a git that is silent is looked after.
+PATIENCE = 5.0
+_running: set[subprocess.Popen[bytes]] = set()
 
 
 class UpstreamUnreachableError(CrosscourseError):
@@ -36,14 +45,8 @@ class GitMissingError(CrosscourseError):
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The environment of every git call: no prompts, no pager, no editor; the user's ``insteadOf`` is honoured."""
-    return base_environment(
-        GIT_TERMINAL_PROMPT="0",
-        GIT_PAGER="cat",
-        GIT_EDITOR="false",
-        GIT_ADVICE="0",
-        **more,
-    )
+    """The environment of every git call: no prompts, pager or editor, no configuration but how upstream is reached."""
+    return {**configuration.reaching(), **more}
 
 
 def commit_environment(epoch: int, **more: str) -> dict[str, str]:
@@ -65,11 +68,64 @@ def git(
 
     Raises GitMissingError, DiskFullError or CommandError.
     """
-    # A person's own hooks (by init.templateDir, core.hooksPath) are not for checkouts made here.
-    settings = [word for setting in (f"core.hooksPath={os.devnull}", *config) for word in ("-c", setting)]
+    settings = [word for setting in config for word in ("-c", setting)]
     try:
         return process.run(["git", *settings, *words], log=log, env=env or environment(), cwd=folder)
     except process.CommandError as error:
         if "was not found" in error.found:
             raise GitMissingError from None
         raise
+
+
+def ask(folder: Path, words: Sequence[str], *, locks: bool = False) -> str:
+    """What git prints of the repository in a folder, and of none around it. It asks no upstream.
+
+    Without ``locks`` it takes none: a ``git add`` of the person meanwhile would fail on them. Raises CrosscourseError.
+    """
+    here = ("--git-dir=.git", "--work-tree=.")
+    argv = [program(), *([] if locks else ["--no-optional-locks"]), *here, *words]
+    code, out, said = _call(folder, argv, configuration.alone())
+    if code:
+        raise CrosscourseError(
+            files.relative(folder),
+            f"git can't tell its state: {said}",
+            f"Look at it: git -C {files.relative(folder)} status\n"
+            "If nothing in it is yours, remove the folder: what is made from an upstream is made again.",
+        )
+    return out
+
+
+def _call(folder: Path, argv: Sequence[str], env: Mapping[str, str]) -> tuple[int, str, str]:
+    """git's exit status and what it printed. By no library: it is short, and on the path of a build without work."""
+    try:
+        child = subprocess.Popen(argv, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env)
+    except FileNotFoundError:
+        if not folder.is_dir():
+            raise CrosscourseError(str(folder), "this folder does not exist") from None
+        raise GitMissingError from None
+    _running.add(child)
+    with child:
+        try:
+            try:
+                out, said = child.communicate(timeout=PATIENCE)
+            except subprocess.TimeoutExpired:
+                refuse_special(folder)  # a pipe named .gitignore: git waits for who would write into it
+                out, said = child.communicate()
+        except BaseException:
+            child.kill()
+            raise
+        finally:
+            _running.discard(child)
+    return child.returncode, os.fsdecode(out), said.decode(errors="replace").strip()
+
+
+@atexit.register
+def _end_readers() -> None:
+    for child in list(_running):
+        child.kill()
+
+
+@cache
+def program() -> str:
+    """git's own path: one look along PATH in place of one a call."""
+    return shutil.which("git") or "git"

@@ -12,27 +12,27 @@ from __future__ import annotations
 
 import bisect
 import hashlib
-import io
 import os
 import re
-import shutil
-import stat
-import subprocess
+import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
-from threading import Lock
-from typing import BinaryIO
+from queue import SimpleQueue
+from threading import Lock, Thread
 
 from crosscourse import files
 from crosscourse.engine import reads as engine_reads
 from crosscourse.engine.reads import Reads
 from crosscourse.engine.reasons import EDITED
-from crosscourse.errors import CrosscourseError
-from crosscourse.git.command import GitMissingError
+from crosscourse.git import command
+from crosscourse.git.command import ask, program
+from crosscourse.git.conversion import converts
+from crosscourse.git.identity import FOLDER, REMOVED, identities, regular, walk
+from crosscourse.git.index import entries, home_of
 
 STATUS = [
     "status",
@@ -43,13 +43,11 @@ STATUS = [
     "--ignore-submodules=none",
     "-z",
 ]
-REMOVED = "removed"
 COMMIT = "commit"
 # git leaves some files of a sparse checkout out of the work tree; which ones is not in the commit.
 LEFT_OUT = "paths left out"
-_FOLDER = "folder "
-# What a hook or another git that calls us sets, of another repository (`git rev-parse --local-env-vars`).
-_OTHERS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_PREFIX")
+# Folders that are read at the same time.
+_READERS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +60,7 @@ class Status:
 
 def read_status(folder: Path, *, ignored: bool) -> Status:
     """Ask git about a checkout. ``ignored``: list ignored files too. Raises CrosscourseError where git can't tell."""
-    return parse_status(_git(folder, [*STATUS, *(["--ignored=traditional"] if ignored else [])]))
+    return parse_status(ask(folder, [*STATUS, *(["--ignored=traditional"] if ignored else [])]))
 
 
 def refresh(folder: Path) -> None:
@@ -73,33 +71,7 @@ def refresh(folder: Path) -> None:
     (https://git-scm.com/docs/racy-git), so that second is waited for.
     """
     time.sleep(1.0 - time.time() % 1.0)
-    _git(folder, ["status", "--porcelain"], locks=True)
-
-
-def _git(folder: Path, words: Sequence[str], *, locks: bool = False) -> str:
-    """What git prints. Without ``locks`` it takes none: a ``git add`` of the person meanwhile would fail on them."""
-    env = {name: value for name, value in os.environ.items() if name not in _OTHERS}
-    try:
-        done = subprocess.run(  # short, read-only, and on the no-op path where sh is not loaded
-            [_program(), *([] if locks else ["--no-optional-locks"]), *words],
-            cwd=folder,
-            capture_output=True,
-            check=False,
-            env={**env, "LC_ALL": "C.UTF-8"},
-        )
-    except FileNotFoundError:
-        if not folder.is_dir():
-            raise CrosscourseError(str(folder), "this folder does not exist") from None
-        raise GitMissingError from None
-    if done.returncode:
-        raise CrosscourseError(str(folder), f"git can't tell its state: {done.stderr.decode(errors='replace').strip()}")
-    return os.fsdecode(done.stdout)
-
-
-@cache
-def _program() -> str:
-    """git's own path: one look along PATH in place of one a call."""
-    return shutil.which("git") or "git"
+    ask(folder, ["status", "--porcelain"], locks=True)
 
 
 def parse_status(text: str) -> Status:
@@ -125,21 +97,46 @@ def fingerprint(folder: Path) -> dict[str, str]:
     the checkout) and what it doesn't look into (a submodule) is told by the times of its files.
     """
     if not (folder / ".git").exists():
-        found = {path.relative_to(folder).as_posix(): _identity(path, "sha1") for path in walk(folder, links=True)}
+        listed = identities(folder, walk(folder, links=True), "sha1")
+        found = {path.relative_to(folder).as_posix(): identity for path, identity in listed}
         return {name: found[name] for name in sorted(found) if found[name] != REMOVED}
     status = read_status(folder, ignored=True)  # what git ignores, a compiler may still read
     algorithm = "sha256" if len(status.commit) == hashlib.sha256().digest_size * 2 else "sha1"
-    names = sorted({*status.changed, *_submodules(folder)})
-    real: dict[Path, bool] = {folder: True}
-    edited = {}
-    for name in names:
-        path = folder / name
-        identity = _identity(path, algorithm) if _is_real(path.parent, real) else REMOVED
-        if identity.startswith(_FOLDER) and _has_below(names, name):
-            identity = REMOVED  # a folder stands where the file was; what is in it is listed
-        edited[f"{name}{EDITED}"] = identity
     left_out = _left_out(folder)
+    doubtful = _doubtful(folder, algorithm, sparse=bool(left_out))
+    names = sorted({*status.changed, *_submodules(folder), *doubtful})
+    real: dict[Path, bool] = {folder: True}
+    there = {path: name for name in names if _is_real((path := folder / name).parent, real)}
+    edited = dict.fromkeys((f"{name}{EDITED}" for name in names), REMOVED)
+    for path, identity in identities(folder, there, algorithm):
+        name = there[path]
+        if doubtful.get(name) == identity and name not in status.changed:
+            del edited[f"{name}{EDITED}"]
+        # Where a folder stands in a file's place, what is in it is listed.
+        elif not (identity.startswith(FOLDER) and _has_below(names, name)):
+            edited[f"{name}{EDITED}"] = identity
     return {COMMIT: status.commit, **({LEFT_OUT: left_out} if left_out else {}), **edited}
+
+
+def _doubtful(folder: Path, algorithm: str, *, sparse: bool) -> dict[str, str]:
+    """The files that may differ though git does not say so, each with what the index has for it."""
+    everything = converts(folder, program())
+    size = hashlib.new(algorithm, usedforsecurity=False).digest_size
+    try:
+        data = (home_of(folder) / "index").read_bytes()
+        found = [
+            (os.fsdecode(name), row) for name, row in entries(data, size=size, everything=everything, sparse=sparse)
+        ]
+    except FileNotFoundError:
+        return {}
+    except LookupError:  # of a rare format
+        rows = (row.split("\t", 1) for row in ask(folder, ["ls-files", "-v", "-s", "-z"]).split("\0") if row)
+        found = [
+            (name, " ".join(facts.split(" ")[1:3]))
+            for facts, name in rows
+            if everything or facts[0].islower() or (facts[0] == "S" and not sparse)
+        ]
+    return {name: row for name, row in found if not row.startswith(("160000 ", "40000 "))}
 
 
 def listing(folder: Path, fingerprint: Mapping[str, str], tree: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -158,7 +155,7 @@ def listing(folder: Path, fingerprint: Mapping[str, str], tree: Mapping[str, str
         found.pop(name, None)
         found.pop(f"{name}/", None)
         if identity != REMOVED:
-            found[f"{name}/" if identity.startswith(_FOLDER) else name] = identity
+            found[f"{name}/" if identity.startswith(FOLDER) else name] = identity
     return found
 
 
@@ -167,7 +164,7 @@ def tree_of(folder: Path, commit: str) -> dict[str, str]:
     if commit.startswith("("):  # "(initial)": a repository without a commit
         return {}
     found = {}
-    for row in _git(folder, ["ls-tree", "-r", "-z", "--full-tree", commit]).split("\0"):
+    for row in ask(folder, ["ls-tree", "-r", "-z", "--full-tree", commit]).split("\0"):
         if row:
             facts, path = row.split("\t", 1)  # MODE SP TYPE SP ID
             mode, kind, identity = facts.split(" ")
@@ -190,48 +187,6 @@ def _is_git(fingerprint: Mapping[str, str]) -> bool:
     return COMMIT in fingerprint and " " not in fingerprint[COMMIT]
 
 
-def walk(folder: Path, *, links: bool = False) -> Iterable[Path]:
-    """Every file below a folder. ``links``: links to folders too."""
-    for base, folders, names in os.walk(folder):
-        yield from (Path(base) / name for name in names)
-        if links:
-            yield from (path for name in folders if (path := Path(base) / name).is_symlink())
-
-
-def _identity(path: Path, algorithm: str) -> str:
-    try:
-        info = path.lstat()
-        if stat.S_ISDIR(info.st_mode):
-            return _FOLDER + files.digest_text(
-                "".join(f"{p.relative_to(path)} {_times(p)}\n" for p in sorted(walk(path, links=True)))
-            )
-        if stat.S_ISLNK(info.st_mode):
-            target = os.fsencode(path.readlink())
-            return f"120000 {_blob(algorithm, len(target), io.BytesIO(target))}"
-        if not stat.S_ISREG(info.st_mode):
-            return f"special {info.st_mode:o} {info.st_rdev}"
-        with path.open("rb") as stream:
-            blob = _blob(algorithm, os.fstat(stream.fileno()).st_size, stream)
-        return f"{'100755' if info.st_mode & stat.S_IXUSR else '100644'} {blob}"
-    except (FileNotFoundError, NotADirectoryError):
-        return REMOVED
-
-
-def _times(path: Path) -> str:
-    try:
-        return str(files.signature(path, link=True))
-    except FileNotFoundError:
-        return REMOVED
-
-
-def _blob(algorithm: str, size: int, stream: BinaryIO) -> str:
-    """The id that git gives a content (https://git-scm.com/book/en/v2/Git-Internals-Git-Objects)."""
-    sha = hashlib.new(algorithm, b"blob %d\0" % size, usedforsecurity=False)
-    while block := stream.read(1 << 20):
-        sha.update(block)
-    return sha.hexdigest()
-
-
 def _is_real(folder: Path, known: dict[Path, bool]) -> bool:
     """Whether no link leads to a folder of the checkout: what stands behind one is not what git lists at that path."""
     if folder not in known:
@@ -248,7 +203,8 @@ def _has_below(names: Sequence[str], name: str) -> bool:
 def _submodules(folder: Path) -> Iterator[str]:
     """The submodules that hold something: git status doesn't list what is ignored in them, or put there by hand."""
     try:
-        text = (folder / ".gitmodules").read_text(encoding="utf-8", errors="surrogateescape")
+        with regular(folder / ".gitmodules") as stream:
+            text = stream.read().decode(errors="surrogateescape")
     except (FileNotFoundError, IsADirectoryError):
         return
     for name in re.findall(r"^[ \t]*path[ \t]*=[ \t]*\"?([^\n\"]+?)/?\"?[ \t]*$", text, re.MULTILINE):
@@ -259,9 +215,7 @@ def _submodules(folder: Path) -> Iterator[str]:
 
 def _left_out(folder: Path) -> str:
     """The digest of the patterns of a sparse checkout (git-sparse-checkout(1)); empty if it is a whole one."""
-    home = folder / ".git"
-    if home.is_file():
-        home = folder / home.read_text(encoding="utf-8").partition("gitdir: ")[2].strip()
+    home = home_of(folder)
     try:
         patterns = (home / "info" / "sparse-checkout").read_bytes()
     except (FileNotFoundError, NotADirectoryError):
@@ -283,7 +237,8 @@ class Fingerprints:
     _futures: dict[Path, Future[dict[str, str]]] = field(default_factory=dict)
     _trees: dict[tuple[Path, str], dict[str, str]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
-    _executor: ThreadPoolExecutor | None = None
+    _waiting: SimpleQueue[tuple[Path, Future[dict[str, str]]]] = field(default_factory=SimpleQueue)
+    _readers: int = 0
 
     def prefetch(self, folders: Iterable[Path]) -> None:
         """Start reading the folders that exist, at once, in the background."""
@@ -292,8 +247,12 @@ class Fingerprints:
                 self._start(folder)
 
     def get(self, folder: Path) -> dict[str, str]:
-        """The fingerprint of a folder; CrosscourseError if it can't be told."""
-        return self._start(folder).result()
+        """The fingerprint of a folder; CrosscourseError if it can't be told. Says so when it takes its time."""
+        future = self._start(folder)
+        if not wait([future], timeout=command.PATIENCE).done:
+            with suppress(OSError):
+                print(f"reading {files.relative(folder)}, to see what changed in it ...", file=sys.stderr, flush=True)
+        return future.result()
 
     def content(self, folder: Path, fingerprint: Mapping[str, str], reads: Reads) -> dict[str, str]:
         """What ``reads`` picks of a folder as it was when it had this fingerprint; see ``reads.content``.
@@ -317,7 +276,18 @@ class Fingerprints:
     def _start(self, folder: Path) -> Future[dict[str, str]]:
         with self._lock:
             if folder not in self._futures:
-                if self._executor is None:
-                    self._executor = ThreadPoolExecutor(max_workers=4, thread_name_prefix="fingerprint")
-                self._futures[folder] = self._executor.submit(fingerprint, folder)
+                self._futures[folder] = Future()
+                self._waiting.put((folder, self._futures[folder]))
+                if self._readers < _READERS:
+                    self._readers += 1
+                    # Not by an executor: who ends the run would wait for its threads.
+                    Thread(target=self._read, name="fingerprint", daemon=True).start()
             return self._futures[folder]
+
+    def _read(self) -> None:
+        while True:
+            folder, future = self._waiting.get()
+            try:
+                future.set_result(fingerprint(folder))
+            except BaseException as error:  # whoever asks for the result gets it
+                future.set_exception(error)

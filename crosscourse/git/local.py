@@ -7,9 +7,11 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from crosscourse import files
+from crosscourse.engine.special import refuse_special
 from crosscourse.errors import CrosscourseError
 from crosscourse.git.command import commit_environment, git
-from crosscourse.git.store import move_into_place
+from crosscourse.git.store import damage, move_into_place
 
 if TYPE_CHECKING:
     from crosscourse.engine.places import Places
@@ -30,14 +32,24 @@ def make_store(folder: Path, store: Path, at: Places, *, name: str, url: str, da
         raise CrosscourseError(
             f"source '{name}'", f"there is no folder {folder}", f"Check source.{name}.url in the manifest."
         )
+    refuse_special(folder)
+    if os.path.lexists(store) and (found := damage(store)):
+        at.report(f"the objects of {name} in {files.relative(store)} were damaged, and are made again: {found}")
     copy = at.scratch / "work"
-    shutil.copytree(folder, copy, symlinks=True)
-    environment = commit_environment(date, GIT_CONFIG_NOSYSTEM="1", GIT_CONFIG_GLOBAL=os.devnull)
+    try:
+        # Of a repository that the folder may be, what belongs to git is no file of the source.
+        shutil.copytree(folder, copy, symlinks=True, ignore=shutil.ignore_patterns(".git"))
+    except shutil.Error as error:
+        path, _, found = error.args[0][0]
+        raise CrosscourseError(
+            files.relative(Path(path)), f"can't be copied: {found}", f"It is in the folder of source '{name}'."
+        ) from None
+    environment = commit_environment(date)
     for words in (
         ["init", "--quiet", "--initial-branch=main"],
         ["add", "--all", "--force"],
-        ["commit", "--quiet", "--message", f"{name}: as in {url}"],
+        ["commit", "--quiet", "--allow-empty", "--message", f"{name}: as in {url}"],
+        ["repack", "-adq"],
     ):
-        git(copy, *words, log=at.log, env=environment, config=["core.autocrlf=false"])
-    git(copy, "repack", "-adq", log=at.log, env=environment)
+        git(copy, *words, log=at.log, env=environment)
     move_into_place(copy, "HEAD", store, log=at.log)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crosscourse.errors import CrosscourseError
+from crosscourse.errors import CrosscourseError, DiskFullError
 from crosscourse.git.command import commit_environment, git
 from crosscourse.patches.states import APPLIED, FAILED, UPSTREAM
 from crosscourse.run import process
@@ -68,7 +68,7 @@ def commit_patches(
 def _applies(call: _Git, path: Path, *more: str) -> bool:
     try:
         call("apply", "--cached", "--check", *more, path)
-    except process.DiskFullError:
+    except DiskFullError:
         raise
     except process.CommandError:
         return False

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from crosscourse.errors import CrosscourseError
+from crosscourse.errors import CrosscourseError, DiskFullError
 from crosscourse.git.command import environment, git
 from crosscourse.run import process
 
@@ -40,15 +40,21 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class Repository:
-    """A checkout, asked and computed with in an index of its own: its files and its HEAD are never touched."""
+    """A checkout, asked and computed with in an index of its own: its files, HEAD and objects are never touched."""
 
     folder: Path
     log: Path
     scratch: Path
 
     def git(self, *words: str | Path) -> str:
-        """Run git with the separate index; see ``git.git``."""
-        env = environment(GIT_INDEX_FILE=str(self.scratch / "index"))
+        """Run git with the separate index, where new objects go to the scratch folder; see ``git.git``."""
+        objects = self.scratch / "objects"
+        if not objects.is_dir():
+            (objects / "info").mkdir(parents=True)
+            (objects / "info" / "alternates").write_bytes(
+                os.fsencode(self.folder.resolve() / ".git" / "objects") + b"\n"
+            )
+        env = environment(GIT_INDEX_FILE=str(self.scratch / "index"), GIT_OBJECT_DIRECTORY=str(objects))
         return git(self.folder, *words, log=self.log, env=env, config=("log.showSignature=false",))
 
     def tree(self, commit: str) -> str:
@@ -60,7 +66,7 @@ class Repository:
         self.git("read-tree", tree)
         try:
             self.git("apply", "--cached", "--whitespace=nowarn", patch)
-        except process.DiskFullError:
+        except DiskFullError:
             raise
         except process.CommandError:
             return None

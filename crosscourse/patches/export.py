@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from crosscourse import files
 from crosscourse.errors import CrosscourseError
-from crosscourse.git.checkout import Mark, edits_in, mark_file, read_mark, write_mark
+from crosscourse.git.checkout import Mark, changes_digest, mark_file, read_mark, write_mark
+from crosscourse.git.edits import edits_in
 from crosscourse.git.fingerprint import read_status
 from crosscourse.patches import text as patch_text
 from crosscourse.patches.commits import Change, Repository, changes, refuse_unfinished
@@ -72,8 +75,15 @@ def export(
     dropped = [p for p in patches if mark.patches.get(p) == APPLIED and p not in names]
     wanted = _merge(names, [patch for patch in patches if patch not in dropped])
     saved = _mark(mark, state.commit, exported, wanted=wanted, named=patches, vendor_patches=vendor_patches)
+    if state.commit != mark.commit:
+        saved = msgspec.structs.replace(
+            saved,
+            made="",
+            saved=_saved(mark, exported, vendor_patches=vendor_patches, folder=folder),
+            former=[*mark.former, *([] if mark.saved else [mark.commit])],
+        )
     write_mark(mark_file(folder), saved)
-    return Outcome(exported=exported, dropped=dropped, wanted=wanted, edits=edits_in(folder))
+    return Outcome(exported=exported, dropped=dropped, wanted=wanted, edits=edits_in(folder).named)
 
 
 @dataclass(kw_only=True)
@@ -175,10 +185,23 @@ def _mark(
     for one in exported:
         if one.what != NEWER:
             digests[one.file] = files.digest(vendor_patches / one.file)
-    return Mark(
-        base=mark.base,
+    return msgspec.structs.replace(
+        mark,
         commit=commit,
         patches={patch: states[patch] for patch in wanted if patch in states},
         digests={patch: digest for patch, digest in digests.items() if patch in states},
         exported=[one.file for one in exported if one.file not in named],
     )
+
+
+def _saved(mark: Mark, exported: list[Exported], *, vendor_patches: Path, folder: Path) -> dict[str, str]:
+    """Where the checkout's commits are now; of a file that was changed since an earlier export, what that wrote."""
+    found = {}
+    for one in exported:
+        path = vendor_patches / one.file
+        name = os.path.relpath(path, folder)
+        if one.what != NEWER:
+            found[name] = changes_digest(path)
+        elif name in mark.saved:
+            found[name] = mark.saved[name]
+    return found

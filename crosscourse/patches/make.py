@@ -1,20 +1,24 @@
 """Makes a checkout: the objects of a store, our patches on top, and a mark that says what it was made from.
 
-It is made beside its place and renamed into it; one that a person edited is never replaced.
+It is made beside its place and renamed into it; one that a person edited is never replaced, and is taken as it is where
+it was made from just that.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from crosscourse import files
-from crosscourse.engine.spec import Spec
+from crosscourse.engine.spec import Spec, encode
 from crosscourse.errors import CrosscourseError
-from crosscourse.git.checkout import Mark, mark_file, read_mark, refuse_edits, write_mark
+from crosscourse.git import aside
+from crosscourse.git.checkout import Mark, mark_file, read_mark, write_mark
 from crosscourse.git.command import git
+from crosscourse.git.edits import edits_in
 from crosscourse.git.fingerprint import refresh
 from crosscourse.git.local import is_local
 from crosscourse.git.store import configure, store_commit
@@ -22,6 +26,9 @@ from crosscourse.patches.apply import PatchError, commit_patches
 
 if TYPE_CHECKING:
     from crosscourse.engine.places import Places
+
+
+_WHY = "Its pin or its patches changed, so it would have to be made anew."
 
 
 class PatchedSource(Spec, frozen=True, kw_only=True):
@@ -48,18 +55,26 @@ def make_checkout(
 ) -> None:
     """Make the checkout ``folder`` anew: objects from the store, patches as commits, files; then rename it into place.
 
-    ``failure``: where a patch that does not apply is noted; removed when all of them do. Raises EditedCheckoutError,
-    PatchError or another CrosscourseError; then the checkout stays as it was.
+    One that a person edited is taken as it is if it was made from the same. ``failure``: where a patch that does not
+    apply is noted; removed when all of them do. Raises EditedCheckoutError, PatchError or another CrosscourseError;
+    then the checkout stays as it was.
     """
-    if folder.exists():
-        refuse_edits(folder, "Its pin or its patches changed, so it would have to be made anew.")
-        _refuse_forgotten(spec, folder, vendor_patches)
+    aside.put_back(folder)
     base = store_commit(store)
+    made = _digest(spec, base)
+    if os.path.lexists(folder):
+        edits = edits_in(folder)
+        if edits.named and read_mark(folder).made == made:
+            at.report(f"{os.path.relpath(folder)} has edits of yours, and is taken as it is")
+            files.remove(failure)
+            return
+        edits.refuse(folder, _WHY, nameless=False)
+        _refuse_forgotten(spec, folder, vendor_patches)
     partial = folder.with_name(f".{folder.name}.partial")
     files.remove(partial)
     partial.mkdir(parents=True)
     git(partial, "init", "--quiet", log=at.log)
-    _link_objects(store, partial / ".git")
+    _copy_objects(store, partial / ".git")
     configure(partial, url=spec.url, omit=spec.omit, log=at.log, partial=not is_local(spec.url))
     patches = {patch: vendor_patches / patch for patch in spec.patches}
     try:
@@ -70,8 +85,9 @@ def make_checkout(
         raise
     git(partial, "checkout", "--quiet", "--detach", commit, log=at.log)
     refresh(partial)
-    write_mark(mark_file(partial), _mark(base, commit, outcomes, vendor_patches))
-    _swap(partial, folder)
+    mark = _mark(base, commit, outcomes, vendor_patches)
+    write_mark(mark_file(partial), msgspec.structs.replace(mark, made=made))
+    aside.replace(folder, partial, _WHY)
     files.remove(failure)
 
 
@@ -91,24 +107,15 @@ def _refuse_forgotten(spec: PatchedSource, folder: Path, vendor_patches: Path) -
             )
 
 
-def _link_objects(store: Path, repository: Path) -> None:
-    """The store's packs become the checkout's own: linked where the file system can, else copied."""
-    packs = repository / "objects" / "pack"
-    packs.mkdir(parents=True, exist_ok=True)
+def _digest(spec: PatchedSource, base: str) -> str:
+    """The digest of all that decides a checkout."""
+    deciding = msgspec.structs.replace(spec, commit=base, manifest="")
+    return files.digest_text(encode(deciding).decode())
+
+
+def _copy_objects(store: Path, repository: Path) -> None:
+    """The store's packs become the checkout's own: copies, so that nothing done to a checkout reaches the store."""
     for pack in (store / "objects" / "pack").iterdir():
-        try:
-            os.link(pack, packs / pack.name)
-        except OSError:
-            shutil.copy2(pack, packs / pack.name)
+        aside.copy(pack, repository / "objects" / "pack" / pack.name)
     if (store / "shallow").is_file():
-        shutil.copy2(store / "shallow", repository / "shallow")
-
-
-def _swap(partial: Path, folder: Path) -> None:
-    """Put the new checkout in the old one's place; a kill between the renames leaves none, never a half one."""
-    old = folder.with_name(f".{folder.name}.old")
-    files.remove(old)
-    if folder.exists():
-        folder.rename(old)
-    partial.rename(folder)
-    files.remove(old)
+        aside.copy(store / "shallow", repository / "shallow")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -206,6 +207,73 @@ def test_patch_file_newer_than_its_checkout_is_kept(built: Workspace) -> None:
 def test_branch_still_counts_as_an_edit(built: Workspace) -> None:
     git(built, "switch", "-qc", "mine")
     assert "still has edits of yours, and is not made anew: refs/heads/mine" in export(built)
+
+
+def test_edits_outlive_the_loss_of_all_that_was_built(built: Workspace) -> None:
+    built.edit(MAIN, ", patched", ", patched by me")
+    built.build()
+    program = built.program("goprinter").read_bytes()
+    shutil.rmtree(built.root / "build")
+    shutil.rmtree(built.root / "dist")
+    built.build()
+    assert ", patched by me" in (built.root / MAIN).read_text()
+    assert built.program("goprinter").read_bytes() == program
+    set_patches(built)
+    assert "cmd/goprinter/main.go" in built.build(expect=None).text
+    assert ", patched by me" in (built.root / MAIN).read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (["stash", "-q"], "refs/stash"),
+        (["commit", "-qam", "mine"], "commit "),
+        (["branch", "mine"], "refs/heads/mine"),
+    ],
+)
+def test_what_gc_packed_is_kept(built: Workspace, words: list[str], shown: str) -> None:
+    built.edit(MAIN, ", patched", ", patched by me")
+    git(built, *words)
+    git(built, "gc", "-q")
+    before = git(built, "rev-list", "--all", "HEAD")
+    outcome = built.doit("release=printer", "clean", "--all", expect=1)
+    assert f"kept: {SOURCE}: has edits of yours" in outcome.out
+    assert shown in outcome.out
+    set_patches(built)
+    assert shown in built.build(expect=None).text
+    assert git(built, "rev-list", "--all", "HEAD") == before
+
+
+def test_commits_before_an_amend_are_kept(built: Workspace) -> None:
+    for what in ("first", "then"):
+        built.edit(MAIN, "Go on", f"{what} Go on")
+        git(built, "commit", "-qa", "--amend", "--no-edit")
+    first = git(built, "rev-parse", "HEAD@{1}")
+    export(built)
+    built.build()
+    assert git(built, "log", "-1", "--format=%an") == "crosscourse"
+    assert '"goprinter %s: first Go on' in git(built, "show", first)
+    assert f"commit {first[:12]}" in built.doit("release=printer", "clean", "--all", expect=1).out
+    assert "first Go on" in git(built, "show", first)
+    git(built, "reflog", "expire", "--expire=now", "--all")
+    git(built, "gc", "-q", "--prune=now")
+    built.doit("release=printer", "clean", "--all")
+    assert not (built.root / SOURCE).exists()
+
+
+def test_exported_commit_outlives_the_loss_of_its_patch(built: Workspace) -> None:
+    """The patch file is taken back (by git checkout, say) before the next build."""
+    before = files(built)["say-patched.patch"]
+    built.edit(MAIN, ", patched", ", patched twice")
+    git(built, "commit", "-qa", "--amend", "--no-edit")
+    commit = git(built, "rev-parse", "HEAD")
+    export(built)
+    (built.root / PATCH).write_bytes(before)
+    assert f"commit {commit[:12]}" in built.doit("release=printer", "clean", "--all", expect=1).out
+    built.build()
+    assert "patched twice" not in (built.root / MAIN).read_text()
+    assert "patched twice" in git(built, "show", commit)
+    assert commit in git(built, "reflog", "--format=%H").split()
 
 
 @pytest.mark.parametrize(

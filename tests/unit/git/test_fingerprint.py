@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from threading import Event, Thread
 
@@ -286,11 +287,6 @@ def test_a_repository_with_longer_ids(tmp_path: Path) -> None:
     assert listing(tmp_path, fingerprint(tmp_path)) == disk(tmp_path)
 
 
-def test_what_can_not_be_read_does_not_hang(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    assert fingerprint(tmp_path)["pipe"].startswith("special ")
-
-
 def test_the_content_of_a_fingerprint_taken_before_the_work(repository: Path) -> None:
     prints = Fingerprints()
     reads = Reads.of(files=["a.txt"], folders=["sub"])
@@ -343,3 +339,75 @@ def test_refresh_notes_times(repository: Path) -> None:
     assert git(repository, "diff-files", "--name-only") == "a.txt\n"  # what the index knows, nothing read
     refresh(repository)
     assert git(repository, "diff-files", "--name-only") == ""
+
+
+# --- What git converts ------------------------------------------------------------------------------------------------
+
+
+CONVERSIONS = {
+    "line ends of a configuration": lambda home: (home / ".gitconfig").write_text("[core]\n\tautocrlf = true\n"),
+    "ends of lines": lambda home: (home / ".gitconfig").write_text("[core]\n\teol = crlf\n"),
+    "attributes": lambda home: (home / ".config" / "git" / "attributes").write_text("* text eol=crlf\n"),
+    "a filter": lambda home: (home / ".gitconfig").write_text('[filter "x"]\n\tsmudge = tr a-z A-Z\n\tclean = cat\n'),
+}
+
+
+@pytest.mark.parametrize("name", CONVERSIONS)
+def test_what_git_converted_in_a_folder_of_a_person_s_own_is_an_edit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    home, upstream, clone = tmp_path / "home", tmp_path / "upstream", tmp_path / "clone"
+    (home / ".config" / "git").mkdir(parents=True)
+    upstream.mkdir()
+    (upstream / "a.txt").write_text("one\ntwo\n")
+    (upstream / ".gitattributes").write_text("*.txt text filter=x\n")
+    git(upstream, "init", "-q")
+    commit(upstream)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    CONVERSIONS[name](home)
+    git(tmp_path, "clone", "-q", str(upstream), str(clone))
+    assert (clone / "a.txt").read_bytes() != (upstream / "a.txt").read_bytes()
+    assert "a.txt (edited)" in fingerprint(clone)
+    assert listing(clone, fingerprint(clone))["a.txt"] != listing(upstream, fingerprint(upstream))["a.txt"]
+    (clone / "a.txt").write_text("one\ntwo\n")
+    assert listing(clone, fingerprint(clone))["a.txt"] == listing(upstream, fingerprint(upstream))["a.txt"]
+
+
+def test_attributes_of_the_repository_alone_are_seen(repository: Path) -> None:
+    (repository / ".git" / "info").mkdir(exist_ok=True)
+    (repository / ".git" / "info" / "attributes").write_text("a.txt text eol=crlf\n")
+    (repository / "a.txt").write_text("a\n")
+    commit(repository)
+    (repository / "a.txt").unlink()
+    before = fingerprint(repository)
+    git(repository, "checkout", "-q", "a.txt")
+    assert (repository / "a.txt").read_bytes() == b"a\r\n"
+    assert list(fingerprint(repository)) == list(before) == ["commit", "a.txt (edited)"]
+    assert fingerprint(repository) != before
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, Path.touch])
+def test_a_repository_that_is_none_is_not_taken_for_the_one_around_it(
+    repository: Path, make: Callable[[Path], None]
+) -> None:
+    (repository / ".gitignore").write_text("inner\n")
+    (repository / "inner").mkdir()
+    make(repository / "inner" / ".git")
+    with pytest.raises(CrosscourseError, match="inner: git can't tell its state: fatal: "):
+        fingerprint(repository / "inner")
+
+
+def test_whose_git_calls_us_does_not_matter(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clean = fingerprint(repository)
+    for name in ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_PREFIX"):
+        monkeypatch.setenv(name, "/nowhere")
+    assert fingerprint(repository) == clean
+    assert listing(repository, clean).keys() == {"a.txt", "b.txt"}
+
+
+def test_the_lock_of_a_git_that_was_killed_is_no_obstacle(repository: Path) -> None:
+    (repository / ".git" / "index.lock").touch()
+    assert list(fingerprint(repository)) == ["commit"]
+    (repository / "a.txt").write_text("edited")
+    assert list(fingerprint(repository)) == ["commit", "a.txt (edited)"]

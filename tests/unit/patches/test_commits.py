@@ -62,6 +62,15 @@ def test_a_commit_a_patch(repository: Repository, git: Git) -> None:
     assert same.after == git("rev-parse", "HEAD^{tree}")
 
 
+def test_what_is_computed_leaves_no_objects(repository: Repository, git: Git) -> None:
+    commit(repository, git, "vendor patch x/one.patch", 1, "one")
+    commit(repository, git, "vendor patch x/two.patch", 20, "two")
+    commit(repository, git, "fixup! vendor patch x/one.patch", 2, "also one")
+    before = git("count-objects", "-v")
+    assert found(repository, git)[0].after
+    assert git("count-objects", "-v") == before
+
+
 @pytest.mark.parametrize("file", ["/etc/x.patch", "../x.patch", "a/../../x.patch", "no-suffix"])
 def test_a_file_elsewhere_is_no_vendor_patch(repository: Repository, git: Git, file: str) -> None:
     commit(repository, git, f"vendor patch {file}", 1, "one")
@@ -76,8 +85,8 @@ def test_fixups_are_moved_to_their_patch(repository: Repository, git: Git) -> No
     one, two = found(repository, git)
     assert len(one.commits) == 3
     assert two.after == git("rev-parse", "HEAD^{tree}")
-    assert "one too" in git("show", f"{one.after}:a")
-    assert "two" not in git("show", f"{one.after}:a")
+    assert "one too" in repository.git("show", f"{one.after}:a")
+    assert "two" not in repository.git("show", f"{one.after}:a")
 
 
 @pytest.mark.parametrize(

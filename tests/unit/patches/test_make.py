@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -9,17 +11,11 @@ import pytest
 
 from crosscourse import files
 from crosscourse.errors import CrosscourseError
-from crosscourse.git.checkout import (
-    EditedCheckoutError,
-    Mark,
-    edits_in,
-    mark_file,
-    read_mark,
-    readable_marks,
-    write_mark,
-)
+from crosscourse.git.checkout import Mark, mark_file, read_mark, readable_marks, write_mark
+from crosscourse.git.edits import EditedCheckoutError, edits_in
 from crosscourse.git.local import make_store
 from crosscourse.patches.apply import PatchError
+from crosscourse.patches.export import export
 from crosscourse.patches.make import PatchedSource, make_checkout
 from crosscourse.patches.states import APPLIED, FAILED
 from tests.unit.places import make_places
@@ -77,7 +73,8 @@ def test_a_checkout(place: Place) -> None:
     assert sorted(path.name for path in place.folder.iterdir()) == [".git", "a"]
     assert (place.folder / "a").read_text() == "two\n"
     assert read_mark(place.folder).patches == {"p.patch": APPLIED}
-    assert edits_in(place.folder) == []
+    edits = edits_in(place.folder)
+    assert (edits.named, edits.nameless) == ([], [])
     assert [path.name for path in place.folder.parent.iterdir()] == ["x"]
 
 
@@ -119,3 +116,94 @@ def test_an_exported_patch_that_no_manifest_names_is_not_lost(place: Place) -> N
     with pytest.raises(CrosscourseError, match=r'Add "p\.patch" to source\.x\.patches in releases/r\.toml'):
         place.make(patches=())
     place.make()
+
+
+def test_what_is_done_to_a_checkout_does_not_reach_the_store(place: Place) -> None:
+    def store() -> dict[str, bytes]:
+        return {str(path): path.read_bytes() for path in place.store.rglob("*") if path.is_file()}
+
+    before = store()
+    place.make()
+    assert any((place.folder / ".git" / "objects" / "pack").iterdir())
+    for path in (place.folder / ".git").rglob("*"):
+        if path.is_file():
+            assert path.stat().st_nlink == 1
+            path.chmod(0o644)
+            path.write_bytes(b"damaged")
+    assert store() == before
+
+
+def test_edits_are_taken_as_they_are_where_the_same_would_be_made(place: Place) -> None:
+    place.make()
+    mark = read_mark(place.folder)
+    (place.folder / "a").write_text("mine\n")
+    place.make()
+    place.make(manifest="releases/other.toml")
+    assert (place.folder / "a").read_text() == "mine\n"
+    assert read_mark(place.folder) == mark
+    assert place.at.reported[-1].endswith("has edits of yours, and is taken as it is")
+    for changed in ({"patches": ()}, {"date": 2}, {"omit": ()}, {"url": "elsewhere"}, {"digests": {"p.patch": "0"}}):
+        with pytest.raises(EditedCheckoutError):
+            place.make(**changed)
+    (place.folder / "a").write_text("two\n")
+    (place.folder / ".git" / "config").write_text("")  # without edits it is made anew
+    place.make()
+    assert "[core]" in (place.folder / ".git" / "config").read_text()
+
+
+@pytest.mark.parametrize("path", ["a", "new"])
+def test_what_is_saved_while_it_is_made_anew_is_kept(place: Place, path: str) -> None:
+    place.make()
+
+    def save(_: str) -> None:
+        (place.folder / path).write_text("mine\n")
+
+    place.at = replace(place.at, show=save)
+    with pytest.raises(EditedCheckoutError, match=f"kept: {path}"):
+        place.make(date=2)
+    assert (place.folder / path).read_text() == "mine\n"
+
+
+def test_commits_that_nothing_names_outlive_a_new_pin(place: Place) -> None:
+    place.make()
+    git = ["git", "-C", str(place.folder), "-c", "user.name=t", "-c", "user.email=t@t"]
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "mine"], check=True)
+    subprocess.run([*git, "reset", "-q", "--hard", "HEAD~1"], check=True)
+    nameless = edits_in(place.folder).nameless
+    assert len(nameless) == 1
+    place.make(date=2)
+    place.make(date=3)
+    edits = edits_in(place.folder)
+    assert (edits.named, edits.nameless) == ([], nameless)
+    assert subprocess.check_output([*git, "log", "-1", "--format=%s", nameless[0].split()[1]], text=True) == "mine\n"
+
+
+def test_a_checkout_of_a_run_that_was_killed_is_put_back(place: Place) -> None:
+    place.make()
+    (place.folder / "a").write_text("mine\n")
+    place.folder.rename(place.folder.with_name(".x.old"))
+    place.make()
+    assert (place.folder / "a").read_text() == "mine\n"
+
+
+def test_an_export_that_another_overtook_is_a_persons(place: Place) -> None:
+    place.make()
+    made = read_mark(place.folder).commit
+    git = ["git", "-C", str(place.folder), "-c", "user.name=t", "-c", "user.email=t@t"]
+    commits = []
+    for text in ("three\n", "four\n"):
+        (place.folder / "a").write_text(text)
+        subprocess.run([*git, "commit", "-qa", "--amend", "--no-edit"], check=True)
+        commits.append(subprocess.check_output([*git, "rev-parse", "HEAD"], text=True).strip())
+        with files.scratch_folder(place.at.scratch / "export") as scratch:
+            export(
+                place.folder,
+                source="x",
+                patches=["p.patch"],
+                vendor_patches=place.patches,
+                log=place.at.log,
+                scratch=scratch,
+            )
+    assert read_mark(place.folder).former == [made]
+    edits = edits_in(place.folder)
+    assert (edits.named, edits.nameless) == ([], [f"commit {commits[0][:12]}"])
