@@ -2,10 +2,40 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+
+from crosscourse.errors import CrosscourseError
+
+# What a path may not have, because some tool takes it for something else: a colon parts folders in PATH, pkg-config
+# loses quotes and backslashes, cgo refuses what it prints with "$" or parentheses, a semicolon and "=>" are separators
+# of the Go compiler's own -trimpath (it would go on, and write the path into programs), "=" is one of the C compiler's
+# -ffile-prefix-map, LLVM fills in "%" where it makes names of temporary files; files that list files have a line each.
+_UNUSABLE = re.compile(r"""[:;'"\\$%()=\x00-\x1f\x7f\ud800-\udfff]""")
+
+
+class PathError(CrosscourseError):
+    """A folder that can't be worked in, because of its name."""
+
+
+def check_path(path: Path, subject: str, remedy: str) -> None:
+    """Refuse a folder that a compiler could not be told of. ``subject``: what it is. Raises PathError."""
+    text = os.fspath(path)
+    found = sorted(set(_UNUSABLE.findall(text)))
+    if found:
+        named = " and ".join(_named(character) for character in found)
+        shown = text.encode(errors="backslashreplace").decode()
+        raise PathError(f"{subject} {shown!r}", f"compilers can't work in a path with {named}", remedy)
+
+
+def _named(character: str) -> str:
+    if "\ud800" <= character <= "\udfff":
+        return f"the byte 0x{os.fsencode(character).hex()}, which is not UTF-8"
+    return character if character.isprintable() else f"the control character {character!r}"
 
 
 @dataclass(frozen=True, kw_only=True)

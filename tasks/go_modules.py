@@ -1,7 +1,7 @@
 """Stage 4, modules: the Go modules that a source's artifacts need, downloaded ahead and with retries.
 
-Go checks each against go.sum (https://go.dev/ref/mod#authenticating). Compiling then needs no network; should an edit
-import something new, Go still fetches it by itself.
+Go checks each against go.sum (https://go.dev/ref/mod#authenticating) when it arrives; we do before something is made of
+it. Compiling then needs no network; should an edit import something new, Go still fetches it by itself.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
+from crosscourse import files
 from crosscourse.engine.places import Places
 from crosscourse.engine.reads import Reads
 from crosscourse.engine.spec import Spec
@@ -79,6 +80,7 @@ def _step(layout: Layout, target: Target, source: str, packages: tuple[Packages,
         place=layout.cache / "go-mod",
         probe=missing,
         result=downloaded,
+        sound=damaged,
         removed_by="nobody",
     )
 
@@ -99,8 +101,29 @@ def downloaded(_spec: GoModules, _cache: Path) -> str:
     return "downloaded"
 
 
+def damaged(step: Step) -> str | None:
+    """Which modules that the source pins are not what they were when they were downloaded; None if all are."""
+    from toolchains import go_module_cache
+
+    assert step.place is not None
+    assert step.source is not None
+    assert isinstance(step.spec, GoModules)
+    return ", ".join(go_module_cache.damage(step.place, _sum_files(step.spec, step.source.path))) or None
+
+
+def _sum_files(spec: GoModules, source: Path) -> list[Path]:
+    return [source / folder / "go.sum" for folder in dict.fromkeys(package.directory for package in spec.packages)]
+
+
 def fetch(spec: GoModules, at: Places) -> None:
-    """Download what the packages need, and no more. Raises ModulesError."""
+    """Download what the packages need, and no more; again, where it was changed. Raises ModulesError."""
+    from toolchains import go_module_cache
+
+    at.status("looking at modules")
+    for folder in go_module_cache.mend(at.place, _sum_files(spec, at.source)):
+        at.report(f"Go module {folder} was not what go.sum says: it is fetched again")
+        # What Go remembers of modules is taken to stay true.
+        files.discard(at.caches / "go-build")
     goroot = at.need(names.toolchain("go"), "program").parent.parent
     home = at.scratch / "home"
     home.mkdir()

@@ -1,10 +1,14 @@
-"""Stage 1, toolchains: the pinned tools that the release names, each installed once into the user's cache folder."""
+"""Stage 1, toolchains: the pinned tools that the release names, each installed once into the user's cache folder.
+
+A tool that was changed there is installed again before something is made by it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from crosscourse import files
 from crosscourse.engine.places import Places
 from crosscourse.engine.spec import Spec
 from crosscourse.engine.step import Step
@@ -38,19 +42,53 @@ def steps(toolchain: Mapping[str, str], folder: Path) -> Iterator[Step]:
             provides={"program": program(tool, folder)} if tool.program else {},
             probe=missing,
             result=installed,
+            sound=damaged,
             removed_by="nobody",
         )
 
 
 def install(spec: PinnedTool, at: Places) -> None:
-    """Install the tool unless it is there."""
+    """Install the tool unless it is there as its pin says."""
     from crosscourse.run.environment import base_environment
     from toolchains.tools.installing import install_tool
 
     def run(argv: list[str], *, env: dict[str, str] | None = None, cwd: Path | None = None) -> None:
         at.run(argv, env=base_environment() | (env or {}), cwd=cwd)
 
-    install_tool(spec.tool, at.place.parent, run=run, status=at.status)
+    def report(text: str) -> None:
+        at.report(text)
+        # What was made by it, or of it, is not known from what is right: compilers take one version for the same.
+        for name in _CACHES.get(spec.tool.name, ()):
+            files.discard(at.caches / name)
+
+    install_tool(spec.tool, at.place.parent, run=run, status=at.status, report=report)
+    if cache := _cache(spec.tool, at.caches):
+        from toolchains import caches
+
+        if said := caches.mend(cache):
+            at.report(said)
+
+
+def damaged(step: Step) -> str | None:
+    """What is wrong with the installed tool, or with what it keeps; None if nothing. 0.1 s for the largest."""
+    from toolchains import caches
+    from toolchains.tools import seal
+
+    assert step.place is not None
+    assert isinstance(step.spec, PinnedTool)
+    if problem := seal.damage(step.place):
+        return problem
+    cache = _cache(step.spec.tool, step.place.parents[1])
+    return ", ".join(caches.damage(cache)) or None if cache else None
+
+
+# Of tools that compile: what they keep in the cache folder, their own first.
+_CACHES = {"go": ("go-build",), "zig": ("zig", "go-build")}
+
+
+def _cache(tool: Tool, folder: Path) -> Path | None:
+    """Where a tool keeps what it compiled."""
+    return folder / _CACHES[tool.name][0] if tool.name in _CACHES else None
 
 
 def missing(spec: PinnedTool, place: Path) -> str | None:

@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from crosscourse.errors import CrosscourseError
 from crosscourse.run.environment import base_environment
+
+
+class FlagError(CrosscourseError):
+    """A flag that there is no way to tell Go."""
+
+    def __init__(self, flag: str) -> None:
+        super().__init__(
+            f"flag {flag}",
+            "Go can't be told a flag that has spaces or quotes, and both kinds of quotes",
+            "Write it with one kind only, or without spaces.",
+        )
 
 
 def environment(
@@ -15,12 +27,14 @@ def environment(
     home: Path,
     target: Mapping[str, str],
     compiler: Sequence[str | Path] = (),
+    programs: Sequence[Path] = (),
     **more: str,
 ) -> dict[str, str]:
     """The environment of a ``go`` command (``go help environment``).
 
     ``target``: the variables that name it; none for the host. ``compiler``: the C compiler's command for cgo; without
-    one cgo is off. Caches are shared by all checkouts: Go's are safe for that, and keyed by content.
+    one cgo is off. ``programs``: what else is to be found by its name. Caches are shared by all checkouts: Go's are
+    safe for that, and keyed by content.
     """
     variables = {
         "GOROOT": str(goroot),
@@ -35,7 +49,27 @@ def environment(
         "CGO_ENABLED": "1" if compiler else "0",
         **target,
     }
+    path = [goroot / "bin", *(program.parent for program in programs)]
     if compiler:
-        variables["CC"] = " ".join(map(str, compiler))
-    base = base_environment([goroot / "bin"])
-    return {**base, **variables, **more}
+        # By its name: whatever characters the path to it has, and however Go would read them.
+        path.append(Path(compiler[0]).parent)
+        variables["CC"] = quote([Path(compiler[0]).name, *map(str, compiler[1:])])
+    return {**base_environment(path), **variables, **more}
+
+
+def quote(flags: Sequence[str]) -> str:
+    """Flags in one variable or argument, as Go takes such apart again (``go help build``, ``go help environment``).
+
+    A flag stands in either kind of quotes, as a whole; nothing is escaped
+    (https://pkg.go.dev/cmd/internal/quoted). Raises FlagError.
+    """
+    return " ".join(map(_quoted, flags))
+
+
+def _quoted(flag: str) -> str:
+    if flag and not set(flag) & set(" \t\r\n'\""):
+        return flag
+    for mark in ("'", '"'):
+        if mark not in flag:
+            return f"{mark}{flag}{mark}"
+    raise FlagError(flag)

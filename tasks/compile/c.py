@@ -17,6 +17,7 @@ from tasks import names
 from toolchains.c import zig
 from toolchains.c.builder import Builder, Generate, commands
 from toolchains.targets import Zig
+from toolchains.tools.pins import load_tools
 
 if TYPE_CHECKING:
     from crosscourse.engine.places import Places
@@ -89,8 +90,16 @@ def tell_reads(spec: CSpec, at: Places, builder: Builder, *, flags: Sequence[str
     )
 
 
+def _program_problems(key: str, name: str, manifest: Manifest) -> Iterator[str]:
+    """A tool that is data: there is nothing of it to run. Of one that is not pinned, its own step tells."""
+    tool = load_tools().get(name, {}).get(manifest.toolchain.get(name, ""))
+    if tool is not None and tool.program is None:
+        yield f"{key}: '{name}' of [toolchain] is data, no program"
+
+
 def generate_problems(key: str, generate: Sequence[Generate], manifest: Manifest) -> Iterator[str]:
     """Commands that are no tool of the release."""
     for index, step in enumerate(generate):
         if step.command and step.command[0] != PYTHON:
             yield from references.tool_problems(f"{key}.generate[{index}].command", step.command[0], manifest)
+            yield from _program_problems(f"{key}.generate[{index}].command", step.command[0], manifest)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from crosscourse.manifest import references
 from crosscourse.manifest.model import Artifact, Manifest
-from crosscourse.manifest.types import RelativePath
+from crosscourse.manifest.types import Line, Name, RelativePath
 from tasks.compile import c, program
 from tasks.compile.static_library import libraries
 from toolchains.c.builder import Generate
@@ -23,9 +23,9 @@ class CProgram(Artifact, frozen=True, kw_only=True, tag="c-program"):
     is_program: ClassVar[bool] = True
 
     files: list[RelativePath]
-    cflags: list[str] = []
-    ldflags: list[str] = []
-    libraries: list[str] = []
+    cflags: list[Line] = []
+    ldflags: list[Line] = []
+    libraries: list[Name] = []
     generate: list[Generate] = []
 
     @property

@@ -12,7 +12,7 @@ from crosscourse import files
 from crosscourse.engine.spec import Spec
 from crosscourse.manifest import placeholders, references
 from crosscourse.manifest.model import Artifact, Manifest
-from crosscourse.manifest.types import RelativePath
+from crosscourse.manifest.types import FolderPath, GoPackage, GoTag, Line, Name
 from tasks import names
 from tasks.compile import c, program
 from tasks.compile.static_library import libraries
@@ -29,14 +29,14 @@ class GoBinary(Artifact, frozen=True, kw_only=True, tag="go-binary"):
 
     is_program: ClassVar[bool] = True
 
-    package: str
-    directory: RelativePath = "."
+    package: GoPackage
+    directory: FolderPath = "."
     cgo: bool = False
-    tags: list[str] = []
-    ldflags: list[str] = []
-    libraries: list[str] = []
-    cflags: list[str] = []
-    external_ldflags: list[str] = []
+    tags: list[GoTag] = []
+    ldflags: list[Line] = []
+    libraries: list[Name] = []
+    cflags: list[Line] = []
+    external_ldflags: list[Line] = []
 
     @property
     def uses_c_compiler(self) -> bool:
@@ -52,6 +52,10 @@ class GoBinary(Artifact, frozen=True, kw_only=True, tag="go-binary"):
             yield f"{key}: made by Go, but [toolchain] names no version of go"
         for flag in self.ldflags:
             yield from placeholders.problems(f"{key}.ldflags", flag)
+        try:
+            shlex.split(" ".join(self.ldflags))
+        except ValueError as error:
+            yield f"{key}.ldflags: quotes that do not match: {error}"
 
 
 class GoBuild(Spec, frozen=True, kw_only=True):
@@ -136,10 +140,10 @@ def command(spec: GoBuild, output: Path) -> list[str | Path]:
     """``go build`` with the release's flags first, then the artifact's."""
     ldflags = list(spec.ldflags)
     if spec.zig:
-        external = shlex.join(["-static", *spec.external_ldflags])
+        external = go.quote(["-static", *spec.external_ldflags])
         ldflags += ["-linkmode=external", f"-extldflags={external}"]
     tags = ",".join(spec.tags)
-    return ["go", "build", *spec.flags, "-tags", tags, "-ldflags", _quote(ldflags), "-o", output, spec.package]
+    return ["go", "build", *spec.flags, "-tags", tags, "-ldflags", go.quote(ldflags), "-o", output, spec.package]
 
 
 def environment(spec: GoBuild, at: Places) -> dict[str, str]:
@@ -152,20 +156,18 @@ def environment(spec: GoBuild, at: Places) -> dict[str, str]:
     prefixes = [c.prefix(at, library) for library in spec.libraries]
     more = {
         # Not empty: Go would put its own -O2 -g in place of nothing.
-        "CGO_CFLAGS": shlex.join([*zig.FLAGS, *spec.cflags, *_library_mark(prefixes)]),
-        "CGO_LDFLAGS": shlex.join(zig.FLAGS),
+        "CGO_CFLAGS": go.quote([*zig.FLAGS, *spec.cflags, *_library_mark(prefixes)]),
+        "CGO_LDFLAGS": go.quote(zig.FLAGS),
         "PKG_CONFIG_LIBDIR": os.pathsep.join(str(prefix / "lib" / "pkgconfig") for prefix in prefixes),
         **zig.environment(at.caches),
     }
-    if spec.pkgconf:
-        more["PKG_CONFIG"] = str(at.need(names.toolchain("pkgconf"), "program"))
+    programs = [at.need(names.toolchain("pkgconf"), "program")] if spec.pkgconf else []
+    if programs:
+        more["PKG_CONFIG"] = programs[0].name
     compiler = zig.compiler(at.need(names.toolchain("zig"), "program"), spec.zig.target, spec.zig.cpu)
-    return go.environment(goroot, cache=at.caches, home=home, target=spec.go_env, compiler=compiler, **more)
-
-
-def _quote(flags: Sequence[str]) -> str:
-    """Flags as the go command splits them: space-separated, quoted where a flag has spaces (``go help build``)."""
-    return " ".join(f"'{flag}'" if " " in flag else flag for flag in flags)
+    return go.environment(
+        goroot, cache=at.caches, home=home, target=spec.go_env, compiler=compiler, programs=programs, **more
+    )
 
 
 def _library_mark(prefixes: Sequence[Path]) -> list[str]:

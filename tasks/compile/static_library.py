@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from crosscourse.manifest.model import Artifact, Manifest
 from crosscourse.manifest.placeholders import source_version
-from crosscourse.manifest.types import Name, RelativePath
+from crosscourse.manifest.places import place_problems
+from crosscourse.manifest.types import Line, Name, PkgconfigField, RelativePath
 from tasks import names
 from tasks.compile import c
 from tasks.members import Member
@@ -29,10 +30,10 @@ class StaticLibrary(Artifact, frozen=True, kw_only=True, tag="static-library"):
 
     library: Name
     files: list[RelativePath]
-    headers: dict[str, RelativePath]
-    cflags: list[str] = []
+    headers: dict[RelativePath, RelativePath]
+    cflags: list[Line] = []
     generate: list[Generate] = []
-    pkgconfig: dict[str, str] = {}
+    pkgconfig: dict[PkgconfigField, Line] = {}
 
     @property
     def uses_c_compiler(self) -> bool:
@@ -40,7 +41,8 @@ class StaticLibrary(Artifact, frozen=True, kw_only=True, tag="static-library"):
         return True
 
     def problems(self, key: str, manifest: Manifest) -> Iterator[str]:
-        """Commands that are no tool of the release."""
+        """Commands that are no tool of the release, headers that clash."""
+        yield from place_problems((f'{key}.headers."{path}"', path) for path in self.headers)
         yield from c.generate_problems(key, self.generate, manifest)
 
 

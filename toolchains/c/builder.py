@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from crosscourse.errors import CrosscourseError
-from crosscourse.manifest.types import RelativePath, Table
+from crosscourse.manifest.types import Argument, RelativePath, Table
 
 GENERATED = "{generated}/"
 
@@ -27,7 +27,7 @@ class Generate(Table, frozen=True, kw_only=True):
     template: RelativePath | None = None
     replace: dict[str, str] = {}
     content: str | None = None
-    command: list[str] | None = None
+    command: list[Argument] | None = None
 
 
 class Run(Protocol):

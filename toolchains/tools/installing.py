@@ -1,4 +1,4 @@
-"""Installing tools: each once into a cache folder, by pip or by Go, whole or not at all.
+"""Installing tools: each once into a cache folder, by pip or by Go, whole or not at all; again where one was changed.
 
 pip is this Python's own, with the user's pip configuration.
 """
@@ -16,10 +16,11 @@ from typing import Protocol
 
 from crosscourse import files
 from crosscourse.engine.lock import in_turn
-from crosscourse.errors import CrosscourseError
+from crosscourse.errors import CrosscourseError, DiskFullError
 from crosscourse.run.network import is_network_trouble
-from crosscourse.run.process import CommandError, DiskFullError
-from toolchains.tools.pins import FILE, STAMP, NoWheelError, Tool, get_tool, host_arch, is_installed, program, tool_path
+from crosscourse.run.process import CommandError
+from toolchains.tools import seal
+from toolchains.tools.pins import FILE, NoWheelError, Tool, get_tool, host_arch, is_installed, program, tool_path
 
 GO_MODULE = "golang.org/toolchain"
 
@@ -61,28 +62,30 @@ class DownloadError(CrosscourseError):
         )
 
 
-def install_tool(tool: Tool, cache: Path, *, run: Run, status: Status) -> Path:
-    """Install the tool into the cache unless it is there, and return its folder.
+def install_tool(tool: Tool, cache: Path, *, run: Run, status: Status, report: Status) -> Path:
+    """Install the tool into the cache unless it is there, as it was installed, and return its folder.
 
     Works beside the folder, which appears whole or not at all; safe against others doing the same, in threads
     or processes, and against a kill at any moment: what that leaves is removed by the next.
-    ``status`` is called with what is going on. Raises UnsupportedHostError, NoWheelError, HashMismatchError,
-    DownloadError, DiskFullError, CommandError (pip or go failed otherwise), CrosscourseError (the cache folder can't
-    be written).
+    ``status`` is called with what is going on, ``report`` if a tool was not what it was installed as, and is again.
+    Raises UnsupportedHostError, NoWheelError, HashMismatchError, DownloadError, DiskFullError, CommandError (pip or go
+    failed otherwise), CrosscourseError (the cache folder can't be written).
     """
     final = tool_path(tool, cache)
-    if is_installed(tool, cache):
+    problem = _problem(tool, cache)
+    if problem is None:
         return final
     if tool.bootstrap:
-        install_tool(get_tool(tool.name, tool.bootstrap), cache, run=run, status=status)
+        install_tool(get_tool(tool.name, tool.bootstrap), cache, run=run, status=status, report=report)
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with in_turn(final.with_name(f"{final.name}.lock"), status):
-            if not is_installed(tool, cache):
+            problem = _problem(tool, cache)  # another may have done it meanwhile
+            if problem is not None:
                 status(f"fetching {tool.title}")
                 _install(tool, cache, final, run)
     except CommandError as error:
-        raise _explained(tool, error) from None
+        raise _explained(tool, error, problem) from None
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DiskFullError(str(cache)) from error
@@ -91,11 +94,18 @@ def install_tool(tool: Tool, cache: Path, *, run: Run, status: Status) -> Path:
             error.strerror or str(error),
             'The cache folder can be moved with `cache = "..."` in crosscourse.toml.',
         ) from error
+    if problem:
+        report(f"{tool.title} was not what its pin says ({problem}): installed again")
     return final
 
 
+def _problem(tool: Tool, cache: Path) -> str | None:
+    """Why the tool is to be installed: empty if it is not there, None if all is well."""
+    return seal.damage(tool_path(tool, cache)) if is_installed(tool, cache) else ""
+
+
 def _install(tool: Tool, cache: Path, final: Path, run: Run) -> None:
-    for left_over in (*cache.glob(f"{final.name}.partial-*"), final):
+    for left_over in cache.glob(f"{final.name}.partial-*"):
         files.remove(left_over)
     # A name of its own each time: a pip that outlived its killed parent may still be writing into the former one.
     partial = Path(tempfile.mkdtemp(prefix=f"{final.name}.partial-", dir=cache))
@@ -108,7 +118,9 @@ def _install(tool: Tool, cache: Path, final: Path, run: Run) -> None:
             _fetch_wheel(tool, partial, run)
         if tool.program and not os.access(root / tool.program, os.X_OK):
             raise CrosscourseError(tool.title, f"has no program {tool.program}", f"{FILE.name} names the wrong place.")
-        (root / STAMP).write_text(f"{tool.pin}\n", encoding="utf-8")
+        seal.seal(root, tool.pin)
+        with contextlib.suppress(FileNotFoundError):
+            final.replace(partial / "former")
         root.replace(final)
     finally:
         with contextlib.suppress(OSError):
@@ -177,9 +189,9 @@ def _fetch_go(tool: Tool, go: Path, partial: Path, run: Run) -> None:
     (modules / f"{GO_MODULE}@{version}").replace(partial / "tool" / "go")
 
 
-def _explained(tool: Tool, error: CommandError) -> CrosscourseError:
-    """What the output of pip or go means, if it is known to mean something."""
-    tail = error.tail
+def _explained(tool: Tool, error: CommandError, problem: str | None) -> CrosscourseError:
+    """What the output of pip or go means, if it is known to mean something. ``problem``: of what is there already."""
+    tail = f"What is there is not what its pin says ({problem}).\n{error.tail}" if problem else error.tail
     if "DO NOT MATCH THE HASHES" in tail or "SECURITY ERROR" in tail:
         return HashMismatchError(tool, tail)
     # GOSUMDB=off is no trouble of the network, but the same settings help.

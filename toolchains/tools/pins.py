@@ -18,7 +18,7 @@ from crosscourse.errors import CrosscourseError, UnknownNameError
 from toolchains.targets import Strict
 
 FILE = Path(__file__).resolve().parent.parent / "tools.toml"
-# In an installed tool's folder, written last.
+# In an installed tool's folder, written last; what it says: ``seal``.
 STAMP = ".crosscourse-tool"
 
 

@@ -1,0 +1,77 @@
+"""What lies in the user's cache folder is what it was, or is made again before it is used: the bytes stay the same."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from tests.endtoend.conftest import Workspace, use_own_results
+
+
+def own_tools(cache: Path, name: str) -> Path:
+    """Let ``cache`` have a tool of its own, whose folder is returned; the others stay this user's."""
+    shared = (cache / "tools").resolve()
+    (cache / "tools").unlink()
+    (cache / "tools").mkdir()
+    for path in shared.iterdir():
+        if path.name.startswith(f"{name}-") and path.is_dir():
+            shutil.copytree(path, cache / "tools" / path.name, symlinks=True)
+            found = cache / "tools" / path.name
+        elif path.is_dir():
+            (cache / "tools" / path.name).symlink_to(path)
+    return found
+
+
+def test_a_changed_tool_is_installed_again_when_something_is_made_by_it(built: Workspace, tmp_path: Path) -> None:
+    before = built.package.read_bytes()
+    cache = tmp_path / "cache"
+    use_own_results(built, cache)
+    tool = own_tools(cache, "gperf")
+    built.doit("release=printer", "build")
+    program = tool / "cmeel.prefix/bin/gperf"
+    program.chmod(0o755)
+    program.write_text("#!/bin/sh\necho 'int changed;' > words.h\n")
+    assert "Up to date" in built.doit("release=printer", "build").out  # nothing is made: nobody looks
+    built.doit("clean", "release=printer")
+    shutil.rmtree(cache / "results", ignore_errors=True)
+    said = built.doit("release=printer", "build").out
+    assert "gperf 3.1 was not what its pin says (cmeel.prefix/bin/gperf was changed): installed again" in said
+    assert built.package.read_bytes() == before
+
+
+def test_flipped_bytes_in_the_cache_of_go(built: Workspace, tmp_path: Path) -> None:
+    """Go would link them: it looks at the sizes of what it kept, and no further."""
+    cache = tmp_path / "cache"
+    use_own_results(built, cache)
+    shared = (cache / "go-build").resolve()
+    (cache / "go-build").unlink()
+    shutil.copytree(shared, cache / "go-build", copy_function=os.link)  # hard links: only others are written over
+    program = built.program("goprinter")
+    before = program.read_bytes()
+    kept = [path for path in (cache / "go-build").glob("??/*-d") if b"cmd/goprinter" in path.read_bytes()]
+    assert kept
+    for path in kept:
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.unlink()
+        path.write_bytes(content)
+    program.unlink()
+    said = built.doit("release=printer", "compile:armv7:goprinter").out
+    assert "the cache go-build was damaged" in said
+    assert program.read_bytes() == before
+
+
+def test_a_header_that_is_gone_from_the_manifest_is_gone(built: Workspace) -> None:
+    """Else what includes it would pass here, and fail from nothing."""
+    manifest = built.root / "releases/printer.toml"
+    text = manifest.read_text()
+    more = text.replace('headers = { "print.h" =', 'headers = { "deep/more.h" = "library/print.h.in", "print.h" =')
+    assert more != text
+    manifest.write_text(more)
+    include = built.root / "build/printer/armv7/libraries/libprinter/include"
+    built.doit("release=printer", "build")
+    assert (include / "deep/more.h").is_file()
+    manifest.write_text(text)
+    built.doit("release=printer", "build")
+    assert [path.name for path in include.rglob("*") if path.is_file()] == ["print.h"]

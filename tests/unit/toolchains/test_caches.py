@@ -1,0 +1,102 @@
+"""Caches of compilers: what is damaged in them is found and made again, what is whole is left alone."""
+
+import hashlib
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from toolchains import caches
+
+
+@pytest.fixture(autouse=True)
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(caches, "_SETTLED", 0.01)
+
+
+def go_entry(cache: Path, content: bytes, program: str = "") -> Path:
+    digest = hashlib.sha256(content).hexdigest()
+    path = cache / digest[:2] / f"{digest}-d" / program
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def flip(path: Path) -> None:
+    """A byte, with size and times as before."""
+    before = path.stat()
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("program", ["", "vet"])
+def test_a_flipped_byte_of_go(tmp_path: Path, known: bool, program: str) -> None:
+    cache = tmp_path / "go-build"
+    good, bad = go_entry(cache, b"good" * 9), go_entry(cache, b"bad" * 9, program)
+    (bad.parents[1] / "notes").write_text("nothing of Go's objects")
+    if known:
+        assert caches.damage(cache) == []
+    flip(bad)
+    assert caches.damage(cache) == [str(bad.relative_to(cache))]
+    assert str(bad.relative_to(cache)) in caches.mend(cache)
+    assert good.is_file()
+    assert not bad.exists()
+    assert caches.mend(cache) == ""
+
+
+@pytest.mark.parametrize("part", ["o", "local/o"])
+def test_a_flipped_byte_of_zig(tmp_path: Path, part: str) -> None:
+    cache = tmp_path / "zig"
+    made = cache / part / "0123" / "libc.a"
+    made.parent.mkdir(parents=True)
+    made.write_bytes(b"archive")
+    (cache / "h").mkdir()
+    (cache / "h/manifest").write_text("a")
+    assert caches.damage(cache) == []
+    (cache / "h/manifest").write_text("b")  # zig writes these again
+    assert caches.damage(cache) == []
+    flip(made)
+    assert caches.damage(cache) == [f"{part}/0123/libc.a"]
+    assert "the cache zig was damaged" in caches.mend(cache)
+    assert not cache.exists()
+    assert caches.damage(cache) == []
+
+
+def test_a_copied_cache_is_whole(tmp_path: Path) -> None:
+    cache = tmp_path / "zig"
+    (cache / "o/1").mkdir(parents=True)
+    (cache / "o/1/x.o").write_bytes(b"x")
+    assert caches.damage(cache) == []
+    shutil.copytree(cache, tmp_path / "other/zig")
+    assert caches.damage(tmp_path / "other/zig") == []
+    flip(tmp_path / "other/zig/o/1/x.o")
+    assert caches.damage(tmp_path / "other/zig") == ["o/1/x.o"]
+
+
+def test_what_is_being_written_is_not_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = tmp_path / "go-build"
+    path = go_entry(cache, b"content")
+    path.write_bytes(b"cont")
+    monkeypatch.setattr(time, "sleep", lambda _seconds: path.write_bytes(b"content"))
+    assert caches.damage(cache) == []
+    assert path.is_file()
+
+
+def test_a_damaged_record_is_made_anew(tmp_path: Path) -> None:
+    cache = tmp_path / "go-build"
+    path = go_entry(cache, b"content")
+    (cache / caches.RECORD).write_bytes(b"\xff")
+    assert caches.damage(cache) == []
+    flip(path)
+    assert caches.damage(cache) == [str(path.relative_to(cache))]
+
+
+@pytest.mark.parametrize("name", ["go-build", "zig"])
+def test_no_cache_is_no_damage(tmp_path: Path, name: str) -> None:
+    assert caches.mend(tmp_path / name) == ""
+    assert list(tmp_path.iterdir()) == []

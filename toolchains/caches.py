@@ -1,0 +1,111 @@
+"""What compilers keep in the user's cache folder: it may decide how long they take, and never what comes out.
+
+Go names each file of its build cache after the SHA-256 of its content, and zig each folder of outputs after that of the
+inputs; neither looks again (https://pkg.go.dev/cmd/go/internal/cache: "Get" compares sizes). A damaged object would be
+linked. So files are looked at before a run compiles anything: those whose signature is known are what they were, others
+are hashed. What zig made is taken for right when it is first seen.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from crosscourse import files
+
+GO = "go-build"
+ZIG = "zig"
+# In each cache: what its files were.
+RECORD = ".crosscourse-files"
+# Folders that hold what was made, and is never made otherwise.
+_MADE = {GO: re.compile(r"[0-9a-f]{2}/([0-9a-f]{64})-d(?:/[^/]+)?"), ZIG: re.compile(r"(?:local/)?o/[^/]+/.+")}
+# Another run may be writing a file just now: it is damaged if it stays as it is for so long.
+_SETTLED = 1.0  # s
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What a file was. ``signature``: as of ``files.signature``. ``digest``: of its content."""
+
+    signature: list[int]
+    digest: str
+
+
+def damage(cache: Path) -> list[str]:
+    """The files of a compiler's cache that are not what they were, relative to it; none where there is no cache."""
+    record = cache / RECORD
+    known: dict[str, Row] = {}
+    with contextlib.suppress(OSError, msgspec.MsgspecError):
+        known = msgspec.json.decode(record.read_bytes(), type=dict[str, Row])
+    now, doubtful = {}, {}
+    for path, signature, name in _made(cache):
+        row = known.get(path)
+        if row is None or row.signature != signature:
+            expected = name or (row.digest if row else "")
+            digest = _digest(cache / path)
+            if digest and expected and digest != expected:
+                doubtful[path] = (signature, expected)
+            else:
+                row = Row(signature=signature, digest=digest)
+        if row and row.digest:
+            now[path] = row
+    if now != known:
+        with contextlib.suppress(OSError, UnicodeError), files.replacing(record) as partial:
+            partial.write_bytes(msgspec.json.encode(now))
+    if doubtful:
+        time.sleep(_SETTLED)
+    return sorted(path for path, (before, expected) in doubtful.items() if _stays(cache / path, before, expected))
+
+
+def mend(cache: Path) -> str:
+    """Remove what is damaged in a compiler's cache, so that it is made again; says so, or nothing."""
+    damaged = damage(cache)
+    if not damaged:
+        return ""
+    if cache.name == GO:
+        for path in damaged:
+            files.remove(cache / path)
+    else:  # other files of it say that what was made is there
+        files.discard(cache)
+    more = f" and {len(damaged) - 1} more" if damaged[1:] else ""
+    return f"the cache {cache.name} was damaged ({damaged[0]}{more}): what was lost is made again"
+
+
+def _made(cache: Path) -> Iterator[tuple[str, list[int], str]]:
+    """Each file that a compiler made, its signature, and the digest that its name says, if any."""
+    pattern = _MADE[cache.name]
+    top = f"{os.fspath(cache)}/"
+    waiting = [top]
+    while waiting:
+        with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+                elif found := pattern.fullmatch(entry.path[len(top) :]):
+                    with contextlib.suppress(FileNotFoundError):
+                        info = entry.stat(follow_symlinks=False)
+                        if stat.S_ISREG(info.st_mode):
+                            signature = [info.st_size, info.st_mtime_ns, info.st_ctime_ns, info.st_ino]
+                            yield entry.path[len(top) :], signature, found[1] if pattern.groups else ""
+
+
+def _stays(path: Path, before: list[int], expected: str) -> bool:
+    """Whether a file that was not what it should be still is the same file, and still is not."""
+    try:
+        return files.signature(path, link=True) == before and _digest(path) != expected
+    except OSError:
+        return False
+
+
+def _digest(path: Path) -> str:
+    """Of a file's content; empty if it can't be read, as it was removed meanwhile."""
+    try:
+        return files.digest(path)
+    except OSError:
+        return ""
