@@ -12,6 +12,7 @@ from typing import Any
 
 from doit import doit_cmd
 
+import crosscourse.start.handover  # noqa: F401  # the first of ours: a doit that can't load the rest stops here
 from crosscourse.engine.step import Step
 from crosscourse.project import open_project
 from tasks import artifacts, go_modules, patches, sources, test_source, toolchain

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec.toml
-
 from crosscourse import files
 from crosscourse.engine.shared import Shared
 from crosscourse.errors import CrosscourseError, UnknownNameError
 from crosscourse.git.fingerprint import Fingerprints
-from crosscourse.layout import Layout
-from crosscourse.manifest.load import load_manifest
+from crosscourse.layout import Layout, check_path
+from crosscourse.manifest.load import load_manifest, read_toml
 from crosscourse.manifest.model import Manifest, Tables
 from crosscourse.settings import Chosen, read_settings
 
@@ -49,7 +47,7 @@ class Project:
         return {
             "default_tasks": ["build"],
             "backend": "crosscourse",
-            "dep_file": str(self.layout.build / "state.sqlite3"),
+            "dep_file": str(self.layout.build / "records"),
             "reporter": "crosscourse",
             # Threads, most of which wait for the network or their turn: who computes is the pool's to say.
             "num_process": 32,
@@ -68,8 +66,10 @@ def _check_sources(root: Path, manifest: Manifest, settings: Chosen) -> None:
 
 def _has_source(path: Path, name: str) -> bool:
     """Whether a manifest has a source of that name. Where its table has a heading, parsing (slow) is not needed."""
-    text = path.read_text(encoding="utf-8")
-    return f"\n[source.{name}]\n" in text or name in msgspec.toml.decode(text).get("source", {})
+    if f"\n[source.{name}]\n".encode() in path.read_bytes():
+        return True
+    sources = read_toml(path).get("source")
+    return isinstance(sources, dict) and name in sources
 
 
 def known_releases(root: Path) -> dict[str, Path]:
@@ -106,9 +106,17 @@ def open_project(root: Path, variables: Mapping[str, str], tables: Tables) -> Pr
         cache=cache_folder(root, settings),
         override={name: Path(folder) for name, folder in settings.override.items()},
     )
-    files.own_folder(files.own_folder(root / "build") / layout.release)
+    _check_paths(layout)
     shared = share(layout, settings)
     return Project(layout=layout, manifest=manifest, settings=settings, shared=shared, tables=tables)
+
+
+def _check_paths(layout: Layout) -> None:
+    """Compilers must be able to work where things lie. Raises PathError."""
+    check_path(layout.root, "project folder", "Move it.")
+    check_path(layout.cache, "cache folder", 'Choose another one: `cache = "..."` in crosscourse.toml.')
+    for source, folder in layout.override.items():
+        check_path(folder, f"override of source '{source}'", "Move it.")
 
 
 def cache_folder(root: Path, settings: Chosen) -> Path:
@@ -117,7 +125,13 @@ def cache_folder(root: Path, settings: Chosen) -> Path:
         return (root / Path(settings.cache).expanduser()).resolve()
     import platformdirs
 
-    return platformdirs.user_cache_path("crosscourse")
+    try:
+        folder = platformdirs.user_cache_path("crosscourse")
+    except RuntimeError:  # as newer versions say that there is no home
+        folder = Path("~")
+    if not folder.is_absolute():
+        raise CrosscourseError("cache folder", "HOME is not set, this user has none", "Set it, or say cache=FOLDER.")
+    return folder
 
 
 def share(layout: Layout, settings: Chosen) -> Shared:

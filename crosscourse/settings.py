@@ -20,9 +20,23 @@ from crosscourse.errors import CrosscourseError, ManifestError, UnknownNameError
 FILE = "crosscourse.toml"
 REMEDY = "README.md explains every key, under Settings."
 # Of the result cache: what it is kept within.
-SIZE = r"^\s*\d+(\.\d+)?\s*[MGT]B\s*$"
+SIZE = r"^\s*\d{1,6}(\.\d{1,6})?\s*[MGT]B\s*$"
 DEFAULT_CACHE_SIZE = "10 GB"
 VARIABLES = ("release", "target", "override", "cache", "jobs")
+# More than any machine has; a number that programs take.
+MOST = 1000
+# Variables of the environment: those that a person sets, with what they may be, and those that parts of us set for
+# others ("" for anything).
+ENVIRONMENT = {
+    "RETRIES": r"[1-9]\d?",
+    "PROGRESS": "plain|live|",
+    "TRACEBACK": "",
+    "SETUP_ONLY": "",
+    "CWD": "",
+    "DAMAGED": "",
+}
+_MEANING = {"RETRIES": "a whole number, 1 to 99", "PROGRESS": "'plain' or 'live'"}
+_PREFIX = "CROSSCOURSE_"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -31,7 +45,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     release: str | None = None
     target: str | None = None
     cache: str | None = None
-    jobs: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    jobs: Annotated[int, msgspec.Meta(ge=1, le=MOST)] | None = None
     debian: str | None = None
     cache_size: Annotated[str, msgspec.Meta(pattern=SIZE, description="a size such as '10 GB'")] | None = msgspec.field(
         name="cache-size", default=None
@@ -61,8 +75,11 @@ def read_settings(root: Path, variables: Mapping[str, str]) -> Chosen:
     for name in variables:
         if name not in VARIABLES:
             raise UnknownNameError("variable", name, VARIABLES)
+        if not variables[name]:
+            raise CrosscourseError(f"{name}=", "nothing is said behind it", "Leave it out, or say what is meant.")
+    check_environment(os.environ)
     settings = _read_file(root)
-    override = {name: str((root / Path(path).expanduser()).resolve()) for name, path in settings.override.items()}
+    override = {name: _path(path, root, f"override of source '{name}'") for name, path in settings.override.items()}
     typed = _parse_override(variables.get("override", ""))
     override |= typed
     for name, path in override.items():
@@ -73,7 +90,7 @@ def read_settings(root: Path, variables: Mapping[str, str]) -> Chosen:
     return Chosen(
         release=variables.get("release", settings.release),
         target=variables.get("target", settings.target),
-        cache=_typed_path(variables["cache"]) if "cache" in variables else settings.cache,
+        cache=_cache(root, settings, variables),
         jobs=_typed_jobs(variables["jobs"]) if "jobs" in variables else settings.jobs,
         debian=settings.debian,
         cache_size=settings.cache_size,
@@ -101,15 +118,48 @@ def _read_file(root: Path) -> Settings:
     return msgspec.convert(data, Settings)
 
 
-def _typed_path(text: str) -> str:
+def check_environment(environment: Mapping[str, str]) -> None:
+    """Whether our variables of the environment are known ones, and say something that can be meant.
+
+    Raises UnknownNameError, CrosscourseError.
+    """
+    for name, value in environment.items():
+        if name.startswith(_PREFIX):
+            ours = name[len(_PREFIX) :]
+            if ours not in ENVIRONMENT:
+                raise UnknownNameError("variable of the environment", name, [_PREFIX + known for known in ENVIRONMENT])
+            if ENVIRONMENT[ours] and not re.fullmatch(ENVIRONMENT[ours], value):
+                raise CrosscourseError(f"{name}={value}", f"expected {_MEANING[ours]}", f"Or: unset {name}")
+
+
+def _cache(root: Path, settings: Settings, variables: Mapping[str, str]) -> str | None:
+    """The cache folder that was chosen, absolute; None if none was."""
+    if "cache" in variables:
+        return _typed_path(variables["cache"], f"cache={variables['cache']}")
+    if settings.cache is None:
+        return None
+    if not settings.cache:
+        raise ManifestError(str(root / FILE), ["cache: names no folder"], REMEDY)
+    return _path(settings.cache, root, f"cache of {FILE}")
+
+
+def _typed_path(text: str, subject: str) -> str:
     """A path of the command line, relative to the folder that it was typed in."""
-    here = Path(os.environ.get("CROSSCOURSE_CWD") or Path.cwd())
-    return str((here / Path(text).expanduser()).resolve())
+    return _path(text, Path(os.environ.get("CROSSCOURSE_CWD") or Path.cwd()), subject)
+
+
+def _path(text: str, folder: Path, subject: str) -> str:
+    """A path, made absolute. ``folder``: what it is relative to. ``subject``: what an error is said to concern."""
+    try:
+        return str((folder / Path(text).expanduser()).resolve())
+    except (RuntimeError, ValueError, OSError) as error:  # no such user, a zero byte, a loop of links
+        said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise CrosscourseError(subject, f"{text!r} is no path: {said}", "Write the whole path, without ~.") from None
 
 
 def _typed_jobs(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise CrosscourseError(f"jobs={text}", "expected a whole number, 1 or more")
+    if not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= MOST:
+        raise CrosscourseError(f"jobs={text}", f"expected a whole number, 1 to {MOST}")
     return int(text)
 
 
@@ -124,5 +174,5 @@ def _parse_override(text: str) -> dict[str, str]:
                 "expected SOURCE=FOLDER",
                 "For example: ./doit override=concourse=../concourse build",
             )
-        pairs[name] = _typed_path(path)
+        pairs[name] = _typed_path(path, f"override of source '{name}'")
     return pairs

@@ -18,13 +18,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TOOLS = ("cat", "cmp", "env", "git", "grep", "mkdir", "mv", "readlink", "rm", "sleep", "tail")
+TOOLS = ("cat", "cmp", "env", "git", "readlink", "sleep")
 OLD = "echo 3.9 64 1 /usr/bin/python3.9"
 BROKEN = "exit 127"
-# Answers the launcher's question as a good Python does, locks as one does, and fails to make an environment.
+# Answers the launcher's question as a good Python does, runs what makes .venv as one does, and makes no environment.
 GOOD = f"""case "$*" in
     *importlib*) echo 3.12 64 1 "$0" ;;
-    *fcntl*) exec {shlex.quote(sys.executable)} "$@" ;;
+    *start.venv*) exec {shlex.quote(sys.executable)} "$@" ;;
     *) %s ;;
 esac"""
 
@@ -39,6 +39,10 @@ class Place:
         self.bin.mkdir()
         for name in ("doit", "requirements.txt", "requirements-test.txt", "setup.cfg", "pyproject.toml"):
             shutil.copy(ROOT / name, self.root)
+        for part in ("__init__.py", "run", "start"):
+            (self.root / "crosscourse").mkdir(exist_ok=True)
+            copy = shutil.copytree if (ROOT / "crosscourse" / part).is_dir() else shutil.copy
+            copy(ROOT / "crosscourse" / part, self.root / "crosscourse" / part)
         for name in TOOLS:
             found = shutil.which(name)
             assert found, f"{name} is needed by this test"
@@ -86,6 +90,7 @@ class Place:
         folder = self.root / ".venv"
         (folder / "bin").mkdir(parents=True)
         show = 'printf "%s\\n" "$PWD" "$CROSSCOURSE_CWD" "${PYTHONDONTWRITEBYTECODE-unset}" "$PYTHONPYCACHEPREFIX" "$@"'
+        (folder / "bin/doit").symlink_to("../../doit")
         (folder / "bin/python").write_text(f"#!/bin/sh\n{show}\n")
         (folder / "bin/python").chmod(0o755)
         inputs = (self.root / name for name in ("requirements.txt", "setup.cfg", "pyproject.toml"))
@@ -156,9 +161,10 @@ def test_uv_needs_no_venv_module(place: Place) -> None:
 @pytest.mark.parametrize(
     ("output", "remedy"),
     [
-        ("OSError: [Errno 28] No space left on device", "The disk is full"),
+        ("OSError: [Errno 28] No space left on device", "It speaks of a full disk"),
         ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.", "not what requirements.txt pins"),
         ("Failed to establish a new connection: [Errno 111]", "The package index can't be reached"),
+        ("500 Server Error: Internal Server Error for url: https://index.example/simple/doit/", "with an error (500)"),
         ("something else", "When the cause is removed"),
     ],
 )
@@ -179,6 +185,44 @@ def test_what_an_interrupted_setup_left_is_removed(place: Place) -> None:
     assert sorted(path.name for path in (place.root / ".venv").iterdir()) == ["lock", "setup.log"]
 
 
+def test_what_was_installed_is_not_where_it_should_be(place: Place) -> None:
+    err = place.run("list", CROSSCOURSE_SET_UP="1")[2]
+    assert "was set up, and yet it is not as it should be" in err
+
+
+@pytest.mark.parametrize("missing", ["0", "1", "2"])
+def test_missing_streams_are_replaced(place: Place, missing: str) -> None:
+    place.set_up()
+    python = place.root / ".venv/bin/python"
+    python.write_text("#!/bin/sh\nfor n in 0 1 2; do [ /proc/$$/fd/$n -ef /dev/null ] && echo $n >>fds; done\n")
+    place.stub("close", f'exec "$@" {missing}>&-')
+    place.run(str(place.root / "doit"), program=place.bin / "close")
+    assert set((place.root / "fds").read_text().split()) == {"0", missing}  # 0 is so in any case
+
+
+def test_plain_doit_of_its_environment_is_the_launcher(place: Place, tmp_path: Path) -> None:
+    place.set_up()
+    (place.root / "dodo.py").touch()
+    below = place.root / "some/where"
+    below.mkdir(parents=True)
+    status, out, err = place.run("build", program=place.root / ".venv/bin/doit", cwd=below)
+    assert (status, err) == (0, "")
+    assert out.splitlines()[:2] == [str(place.root), str(below)]
+    assert out.splitlines()[-2:] == [str(place.root / "crosscourse/start/main.py"), "build"]
+    # Nowhere, in a project of another kind, and in another checkout of this one.
+    status, out, err = place.run("build", program=place.root / ".venv/bin/doit", cwd=tmp_path)
+    assert status == 1
+    assert f"cd {place.root}" in err
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "dodo.py").touch()
+    assert "-m\ndoit\nbuild\n" in place.run("build", program=place.root / ".venv/bin/doit", cwd=other)[1]
+    (other / "crosscourse").mkdir()
+    (other / "doit").write_text("#!/bin/sh\necho the other one: $*\n")
+    (other / "doit").chmod(0o755)
+    assert place.run("build", program=place.root / ".venv/bin/doit", cwd=other)[1] == "the other one: build\n"
+
+
 def test_once_set_up_it_is_doit(place: Place, tmp_path: Path) -> None:
     place.set_up()
     link = tmp_path / "link"
@@ -187,7 +231,9 @@ def test_once_set_up_it_is_doit(place: Place, tmp_path: Path) -> None:
         status, out, err = place.run("build", "a b", program=program, cwd=cwd, PYTHONDONTWRITEBYTECODE="1")
         assert (status, err) == (0, "")
         venv = place.root / ".venv"
-        expected = [place.root, cwd, "unset", venv / "pycache", venv / "bin/doit", "build", "a b"]
+        options = ["-I", "-X", "utf8"]
+        main = place.root / "crosscourse/start/main.py"
+        expected = [place.root, cwd, "unset", venv / "pycache", *options, main, "build", "a b"]
         assert out.splitlines() == [str(word) for word in expected]
 
 
@@ -234,6 +280,34 @@ def test_a_second_setup_waits_for_the_first(place: Place, tmp_path: Path) -> Non
     assert err.index("waiting for another setup") < err.index("setting up")
 
 
+def test_it_says_what_takes_long(place: Place) -> None:
+    place.stub("uv", "[ $1 = venv ] || { echo from https://me:secret@index.example; sleep 6; exit 1; }")
+    place.stub("python3", GOOD % "exit 1")
+    err = place.run(HTTPS_PROXY="http://me:secret@proxy.example:8080")[2]
+    assert "still fetching from the package index after 5 s (through the proxy http://...@proxy.example:8080)" in err
+    assert "last: from https://...@index.example" in err
+    assert "secret" not in err
+
+
+def test_warnings_are_shown_once(place: Place) -> None:
+    retry = "for n in 4 3 2 1 0; do echo \"Retrying (Retry(total=$n)) 'ProxyError <x at 0x7f$n>': /simple/doit/\"; done"
+    place.stub("python3", GOOD % f"{retry}; exit 1")
+    err = place.fails()
+    assert err.count("Retrying") == 1
+    assert "The package index can't be reached" in err
+
+
+@pytest.mark.parametrize("whom", ["launcher", "group"])
+def test_killed_it_leaves_no_process(place: Place, tmp_path: Path, whom: str) -> None:
+    pids = tmp_path / "pids"
+    place.stub("uv", f"sleep 60 & echo $$ $! >{shlex.quote(str(pids))}; wait")
+    process = place.start()
+    wait_for(lambda: pids.exists() and pids.read_text().endswith("\n"))
+    (os.kill if whom == "launcher" else os.killpg)(process.pid, signal.SIGKILL)
+    process.communicate(timeout=60)
+    wait_for(lambda: not any(Path("/proc", pid).exists() for pid in pids.read_text().split()))
+
+
 def test_interrupted_it_ends_at_once(place: Place) -> None:
     place.stub("uv", "trap 'exit 1' INT; while :; do sleep 0.05; done")
     process = place.start()
@@ -243,6 +317,24 @@ def test_interrupted_it_ends_at_once(place: Place) -> None:
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "failed" not in err
+
+
+@pytest.mark.parametrize("moment", [0.0, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3])
+def test_interrupted_while_it_starts(moment: float) -> None:
+    """The real one, with this environment's Python: no traceback, whatever was under way."""
+    main = [sys.executable, "-I", str(ROOT / "crosscourse/start/main.py"), "release=printer", "list"]
+    process = subprocess.Popen(
+        ["env", "--block-signal=INT", *main],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    time.sleep(moment)
+    process.send_signal(signal.SIGINT)
+    err = process.communicate(timeout=60)[1]
+    assert (process.returncode, err) in ((130, ""), (0, ""), (-signal.SIGINT, ""))
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
