@@ -13,7 +13,7 @@ from crosscourse.commands.base import flag
 from crosscourse.engine import graph
 from crosscourse.engine.job import Job
 from crosscourse.engine.lock import exclusive
-from crosscourse.errors import CrosscourseError
+from crosscourse.errors import CrosscourseError, of_any
 from crosscourse.view.text import write_line
 
 OPTION_DRY_RUN = flag("dryrun", "only say what would be removed", short="n", long="dry-run")
@@ -58,7 +58,7 @@ class Clean(DoitCmdBase):  # type: ignore[misc]  # doit has no type hints
                         self.dep_manager.remove(job.step.name)
                 except (CrosscourseError, OSError) as error:
                     failed = True
-                    write_line(self.outstream, f"kept: {error}")
+                    write_line(self.outstream, f"kept: {of_any(error)}")
             self.dep_manager.close()
             if all and not failed:
                 for line in self._rest(Path(self.dep_manager.name).parent, dry_run=dryrun):

@@ -51,6 +51,7 @@ class Run(DoitRun):  # type: ignore[misc]  # doit has no type hints
         if not jobs:
             return super()._execute(*args, **kwargs)
         shared = jobs[0].shared
+        self.dep_manager.backend.forgiving = True
         with exclusive(shared.build), ending_children(shared):
             graph.prefetch(jobs)
             try:

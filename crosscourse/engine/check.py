@@ -70,13 +70,15 @@ class JobCheck(UptodateCalculator):  # type: ignore[misc]  # doit has no type hi
 
     def why(self, record: Record) -> list[str]:
         """Why the step is to be done; empty if it is not."""
-        results: dict[str, Value] = {
-            need: (self.get_val(need, "_values_:") or {}).get("result", "") for need in self.job.step.needs
-        }
+        results: dict[str, Value] = {need: self._values(need).get("result", "") for need in self.job.step.needs}
         found = self.job.why(record, results)
         if self.job.changed and not found:
-            self.dep_manager._set(self.job.step.name, "_values_:", record)
+            self.dep_manager.backend.refresh(self.job.step.name, record)
         return found
+
+    def _values(self, task: str) -> Record:
+        values = self.get_val(task, "_values_:")
+        return values if isinstance(values, dict) else {}
 
     def setup(self, dep_manager: Any, tasks_dict: Any) -> None:
         """Called by doit before each check."""

@@ -7,7 +7,7 @@ the base, so that another checkout finds the key too.
 
 from __future__ import annotations
 
-import errno
+import contextlib
 import hashlib
 import json
 import operator
@@ -25,14 +25,17 @@ import msgspec
 
 from crosscourse import files
 from crosscourse.engine import reasons
+from crosscourse.engine.mending import mend_needs
 from crosscourse.engine.places import Places, SourceEditedError
 from crosscourse.engine.reads import WHOLE, Reads
 from crosscourse.engine.reasons import EDITED, Value
+from crosscourse.engine.records import is_whole
 from crosscourse.engine.spec import encode, labels
+from crosscourse.engine.special import refuse_special
 from crosscourse.engine.step import SourceFolder, Step
 from crosscourse.engine.touched import clock, touched
-from crosscourse.errors import CrosscourseError
-from crosscourse.run import process
+from crosscourse.errors import CrosscourseError, of_any
+from crosscourse.run import disk
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -77,7 +80,7 @@ class Job:
     def why(self, record: Record, results: Mapping[str, Value]) -> list[str]:
         """Why the step is to be done; empty if it is not. ``results``: of the steps that it needs."""
         step = self.step
-        self.record = record if record.get("format") == FORMAT else {}
+        self.record = record if is_whole(record, FORMAT) else {}
         self.results = dict(results)
         self.inputs = {
             **labels(step.spec),
@@ -183,7 +186,8 @@ class Job:
         """
         started = time.monotonic()
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        self.log.write_text("", encoding="utf-8")
+        files.remove(self.log)  # whatever is there: one would wait for ever for the reader of a FIFO
+        self.log.touch()
         scratch_path = self.shared.build / "tmp" / self.step.file_name
         with files.scratch_folder(scratch_path) as scratch:
             base = self.base()
@@ -219,10 +223,11 @@ class Job:
     def _work(self, base: str, scratch: Path) -> Record:
         step, source = self.step, self.step.source
         with self._hold() as grant:
+            mended = mend_needs(self)
             # Now, not when it was checked: it may have waited for long.
             began = clock(scratch)
             before = self._read_again(source) if source else {}
-            places = self._places(scratch, grant)
+            places = self.places(scratch, grant)
             step.work(step.spec, places)
         if step.place is not None:
             self.shared.fingerprints.forget(step.place)
@@ -237,11 +242,13 @@ class Job:
                 self.shared.results.remember(base, msgspec.to_builtins(reads))
             made = {label: places.output(label) for label in step.outputs}
             self.shared.results.put(self.key(base, content), step.stage, made, digests, self.reported)
+        self.reported[:0] = mended
         return self._placed(
             scratch, digests, {"source": before, "reads": msgspec.to_builtins(reads), "content": content}
         )
 
-    def _places(self, scratch: Path, grant: Grant | None) -> Places:
+    def places(self, scratch: Path, grant: Grant | None) -> Places:
+        """What the work is given."""
         step = self.step
         (scratch / "outputs").mkdir(exist_ok=True)  # a damaged entry of the cache may have left it
         return Places(
@@ -272,6 +279,7 @@ class Job:
         )
 
     def _read_again(self, source: SourceFolder) -> dict[str, str]:
+        refuse_special(source.path)
         self.shared.fingerprints.forget(source.path)
         return self.shared.fingerprint(source.path)
 
@@ -315,21 +323,19 @@ class Job:
         """What the step made the last time and no longer makes is removed, unless another step makes it now."""
         now = {row[0] for row in record["outputs"].values()} | self.shared.outputs()
         for row in self.record.get("outputs", {}).values():
-            if row[0] not in now:
+            if row[0] not in now and not row[0].startswith(("/", "..")):
                 files.remove(Path(row[0]))
 
     def fail(self, error: BaseException) -> str:
         """What a person is told of an error, which goes to the log too; unexpected ones are raised again."""
-        if isinstance(error, CrosscourseError):
-            self._write_log(str(error))
-            return str(error)
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return str(process.DiskFullError(self.step.name))
-        self._write_log("".join(traceback.format_exception(error)))
-        raise error
+        known = of_any(error, self.step.name, disk.full([self.shared.build, self.shared.cache, disk.temporary()]))
+        self._write_log(str(known) if known else "".join(traceback.format_exception(error)))
+        if known is None:
+            raise error
+        return str(known)
 
     def _write_log(self, text: str) -> None:
-        with self.log.open("a", encoding="utf-8") as stream:
+        with contextlib.suppress(OSError), self.log.open("a", encoding="utf-8") as stream:  # what is said counts
             stream.write(text + "\n")
 
 

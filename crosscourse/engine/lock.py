@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
 
-from crosscourse.errors import CrosscourseError
+from crosscourse import files
+from crosscourse.errors import CrosscourseError, of_system
+
+# Of what a lock says of its holder, no more is shown (bytes).
+_MOST = 4096
 
 
 class BusyError(CrosscourseError):
@@ -24,23 +31,40 @@ class BusyError(CrosscourseError):
         )
 
 
+# Errors of a file system that has no locks: it must go without.
+NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
+
+
 @contextmanager
 def exclusive(folder: Path) -> Iterator[None]:
-    """Hold ``folder`` for this process; BusyError names the process that has it.
+    """Hold ``folder``, a release's in the folder of all that is built, for this process; both are marked as ours.
 
-    The kernel lets go of the lock when the process ends, however it ends.
+    BusyError names the process that has it. The kernel lets go of the lock when the process ends, however it ends.
+    Where nothing can be written, nothing is held: then no other can disturb either. Raises CrosscourseError.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("a+", encoding="utf-8") as stream:
+    try:
+        for one in (folder.parent, folder):
+            files.own_folder(one)
+        file: FileIO | None = _open(folder / ".lock")
+    except OSError as error:
+        if error.errno not in (errno.EROFS, errno.EACCES):
+            from crosscourse.run import disk
+
+            raise of_system(error, places=disk.full([folder])) from None
+        file = None
+    if file is None:
+        yield
+        return
+    with file as stream:
         try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             stream.seek(0)
-            raise BusyError(folder, stream.read().strip()) from None
-        stream.truncate(0)
-        since = time.strftime("%H:%M:%S")
-        stream.write(f"process {os.getpid()}, since {since}: {' '.join(['doit', *sys.argv[1:]])}\n")
-        stream.flush()
+            raise BusyError(folder, stream.read(_MOST).decode(errors="replace").strip()) from None
+        with suppress(OSError):  # a full disk: only who it is stays unsaid
+            since = time.strftime("%H:%M:%S")
+            stream.truncate(0)
+            stream.write(f"process {os.getpid()}, since {since}: {' '.join(['doit', *sys.argv[1:]])}\n".encode())
         yield
 
 
@@ -51,10 +75,26 @@ def in_turn(path: Path, status: Callable[[str], object]) -> Iterator[None]:
     ``status`` is called with a line if that means to wait. The file is never removed: someone may be waiting for it.
     The kernel ends the lock with its process.
     """
-    with path.open("ab") as stream:
+    with _open(path) as stream:
         try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             status("waiting for another run that is fetching the same")
-            fcntl.flock(stream, fcntl.LOCK_EX)
+            _flock(stream, fcntl.LOCK_EX)
         yield
+
+
+def _open(path: Path) -> FileIO:
+    """A file to lock, made anew if something else is in its place (a FIFO would have us wait, a folder can't be)."""
+    with suppress(OSError):
+        if not stat.S_ISREG(path.lstat().st_mode) or not os.access(path, os.R_OK | os.W_OK):
+            files.remove(path)
+    return open(path, "ab+", buffering=0)  # noqa: PTH123  # Path.open's type says less; closed by the caller
+
+
+def _flock(stream: FileIO, operation: int) -> None:
+    try:
+        fcntl.flock(stream, operation)
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise

@@ -73,10 +73,10 @@ class Places:
         return found[label] if label else next(iter(found.values()))
 
     def run(self, argv: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path | None = None) -> str:
-        """Run a program, see ``process.run``."""
+        """Run a program, see ``process.run``. Its temporary files lie in the scratch folder, or as ``env`` says."""
         from crosscourse.run import process
 
-        return process.run(argv, log=self.log, env=env, cwd=cwd)
+        return process.run(argv, log=self.log, env=self._with_temporary(env), cwd=cwd)
 
     def ask(self, argv: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path | None = None) -> str:
         """Run a program for its answer, which is not for people: the log gets it only if the program fails."""
@@ -84,12 +84,21 @@ class Places:
 
         answer = self.scratch / "answer.log"
         try:
-            return process.run(argv, log=answer, env=env, cwd=cwd)
+            return process.run(argv, log=answer, env=self._with_temporary(env), cwd=cwd)
         except process.CommandError as error:
             self.write_log(error.tail)
             raise
         finally:
             answer.unlink(missing_ok=True)
+
+    def _with_temporary(self, env: Mapping[str, str]) -> dict[str, str]:
+        """With TMPDIR: what a killed program leaves there (Go hundreds of megabytes) would else stay for ever."""
+        temporary = self.scratch / "temporary"
+        temporary.mkdir(exist_ok=True)
+        return {"TMPDIR": str(temporary), **env}
+
+    def _own_temporary_folder(self, env: Mapping[str, str]) -> dict[str, str]:
+        return {"TMPDIR": str(self.scratch), **env}
 
     def status(self, text: str) -> None:
         """Say what is being done now; shown by the live view."""

@@ -250,6 +250,6 @@ def _direct_links(checkout: Path, folder: str) -> Iterator[str]:
     try:
         with os.scandir(checkout / folder) as entries:
             names = [entry.name for entry in entries if entry.is_symlink()]
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:
         return
     yield from (name if folder == ROOT else f"{folder}/{name}" for name in names)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from crosscourse import files
+from crosscourse.engine.mending import Asked
 from crosscourse.engine.reads import Reads
 from crosscourse.engine.step import Step
 from crosscourse.errors import CrosscourseError
@@ -43,7 +44,8 @@ class Fingerprints(Protocol):
 class Shared:
     """``build``: the folder for logs and scratch. ``cache``: the user's cache folder; ``limit``: bytes that the result
     cache is kept within. ``statuses``: what the steps do. ``children``: what they started; set by the run, and kept
-    when it has ended, so that a step that begins later starts nothing. The rest is made when needed.
+    when it has ended, so that a step that begins later starts nothing. ``asked``: the steps whose places were asked
+    whether they are sound. The rest is made when needed.
     """
 
     build: Path
@@ -56,6 +58,7 @@ class Shared:
     statuses: Statuses = field(default_factory=Statuses)
     children: Children | None = None
     steps: dict[str, Step] = field(default_factory=dict)
+    asked: Asked = field(default_factory=Asked)
     _running: set[str] = field(default_factory=set)
     _idle: threading.Condition = field(default_factory=threading.Condition)
 
@@ -136,4 +139,5 @@ class Shared:
     def close(self) -> None:
         """At the end of a run: the result cache is kept within bounds."""
         if "results" in vars(self):  # it looks only if something was put into it
-            self.results.trim(self.limit)
+            with suppress(OSError):  # a disk that is full or read-only: nothing depends on it
+                self.results.trim(self.limit)

@@ -10,8 +10,12 @@ _NETWORK = frozenset(
     {
         "SSL_CERT_FILE",
         "SSL_CERT_DIR",
-        "GIT_SSL_CAINFO",
-        "GIT_SSH_COMMAND",
+        "GIT_ALLOW_PROTOCOL",
+        "GIT_ASKPASS",
+        "GIT_PROTOCOL_FROM_USER",
+        "GIT_SSH",
+        "SSH_ASKPASS",
+        "SSH_ASKPASS_REQUIRE",
         "SSH_AUTH_SOCK",
         "REQUESTS_CA_BUNDLE",
         "CURL_CA_BUNDLE",
@@ -33,6 +37,9 @@ _NETWORK = frozenset(
         "XDG_CONFIG_HOME",
     }
 )
+# Of git's own (git(1), "ENVIRONMENT VARIABLES") those of access, and its configuration, of which
+# crosscourse.git.configuration takes over no more than that. Go and pip, which check what they fetch, start git too.
+_GIT = ("GIT_CONFIG_", "GIT_HTTP_", "GIT_PROXY_", "GIT_SSH_", "GIT_SSL_")
 
 
 def base_environment(path: Sequence[str | Path] = (), **more: str) -> dict[str, str]:
@@ -43,7 +50,7 @@ def base_environment(path: Sequence[str | Path] = (), **more: str) -> dict[str, 
     keep = {
         name: value
         for name, value in os.environ.items()
-        if name.lower().endswith("_proxy") or name in _NETWORK or name.startswith("GIT_CONFIG_")
+        if name.lower().endswith("_proxy") or name in _NETWORK or name.startswith(_GIT)
     }
     system = [folder for folder in os.environ.get("PATH", os.defpath).split(":") if folder]
     return {

@@ -12,15 +12,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from crosscourse.errors import CrosscourseError
+from crosscourse.errors import CrosscourseError, DiskFullError
 from crosscourse.run import children as run_children
+from crosscourse.run import disk
+from crosscourse.run.network import folded
 
 if TYPE_CHECKING:
     from crosscourse.run.children import Children
 
 
 TAIL = 15
-NO_SPACE = "No space left on device"
 
 
 class CommandError(CrosscourseError):
@@ -29,18 +30,6 @@ class CommandError(CrosscourseError):
     def __init__(self, program: str, found: str, tail: str = "", remedy: str = "") -> None:
         self.tail = tail
         super().__init__(program, found, remedy)
-
-
-class DiskFullError(CrosscourseError):
-    """No room for what a task writes."""
-
-    def __init__(self, subject: str) -> None:
-        super().__init__(
-            subject,
-            "no space left on the disk",
-            "Make room (a whole release needs about 8 GB: `df -h . ~/.cache`), then run the same command again: "
-            'it goes on from here.\nThe cache folder can be moved with `cache = "..."` in crosscourse.toml.',
-        )
 
 
 class StoppedError(CrosscourseError):
@@ -78,7 +67,8 @@ def run(
         except sh.ErrorReturnCode as error:
             if children.stopping:
                 raise StoppedError from None
-            raise _failure(words, error, log, start_of_output) from None
+            places = disk.of_program(cwd, log, env)
+            raise _failure(words, error, _read(log, start_of_output), places) from None
         finally:
             if child is not None:
                 children.end(child.pid)
@@ -143,22 +133,23 @@ def stopping() -> bool:
     return run_children.stopping()
 
 
-def _failure(words: list[str], error: Any, log: Path, start: int) -> CrosscourseError:
-    text = _read(log, start)
+def _failure(words: list[str], error: Any, text: str, places: list[Path]) -> CrosscourseError:
     program = Path(words[0]).name
-    if NO_SPACE in text:
-        return DiskFullError(program)
+    spoken = disk.speaks_of_room(text)
+    if full := disk.full(places, spoken=spoken):
+        return DiskFullError(program, full)
     tail = last_lines(text)
     code = int(error.exit_code)
     found = f"ended by signal {signal.Signals(-code).name}" if code < 0 else f"ended with exit status {code}"
     if code == -signal.SIGKILL:
         found += " (out of memory?)"
-    return CommandError(program, found, tail)
+    remedy = "It speaks of a full disk, but there is room wherever it writes (see `df -h`, `quota`)." if spoken else ""
+    return CommandError(program, found, tail, remedy)
 
 
 def last_lines(text: str) -> str:
     """The end of what a program printed, as shown with an error."""
-    return "\n".join(text.strip().splitlines()[-TAIL:])
+    return "\n".join(folded(text.strip().splitlines()[-100:])[-TAIL:])
 
 
 def tail_of(log: Path) -> str:

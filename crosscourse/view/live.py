@@ -13,8 +13,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TextIO
 
-from rich.console import Console, Group
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderResult
+from rich.control import Control
 from rich.live import Live
+from rich.live_render import LiveRender
+from rich.segment import Segment
 from rich.text import Text
 
 from crosscourse.view.progress import (
@@ -23,12 +27,15 @@ from crosscourse.view.progress import (
     Snapshot,
     duration,
     last_line,
+    plain_text,
     split_waiting,
 )
 
 REFRESH_PER_SECOND = 4
 _BAR_WIDTH = 30
 _TIME_WIDTH = 11
+# Below this, rows begin at the left edge; below the next, they have no time; a shorter bar says nothing.
+_NARROW, _NO_TIME, _SHORT_BAR = 60, 24, 4
 
 
 class LiveView:
@@ -58,6 +65,7 @@ class LiveView:
             redirect_stderr=sys.stderr.isatty(),
             vertical_overflow="crop",
         )
+        self._live._live_render = _Reflowing(self._console)
         atexit.register(self._live.stop)
         self._live.start(refresh=True)
         self._ended = threading.Event()
@@ -90,12 +98,44 @@ class LiveView:
         return Group(*frame(self._snapshot(), now=time.monotonic(), width=width, height=height, ascii_only=ascii_only))
 
 
+class _Reflowing(LiveRender):
+    """rich's moving part, taken away also when the terminal became narrower and broke its rows into more of them."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__("")
+        self._console = console
+        self._widths: list[int] = []
+
+    def position_cursor(self) -> Control:
+        """Back to where the moving part begins."""
+        self._reflow()
+        return super().position_cursor()
+
+    def restore_cursor(self) -> Control:
+        """The same, for the last time."""
+        self._reflow()
+        return super().restore_cursor()
+
+    def _reflow(self) -> None:
+        if self._shape is not None:
+            width = max(self._console.width, 1)
+            rows = sum(max(1, -(-shown // width)) for shown in self._widths)
+            self._shape = (self._shape[0], min(rows, max(self._console.height, 1)))
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        segments = list(super().__rich_console__(console, options))
+        shown = Segment.split_lines(part for part in segments if isinstance(part, Segment))
+        self._widths = [Segment.get_line_length(line) for line in shown]
+        yield from segments
+
+
 def frame(state: Snapshot, *, now: float, width: int, height: int, ascii_only: bool = False) -> list[Text]:
     """The moving part at time ``now`` (s, monotonic): a row a running task, then the bar.
 
-    Never wider or higher than the terminal (``width`` by ``height`` characters).
+    Never wider or higher than the terminal (``width`` by ``height`` characters). Where that is narrow, what a row says
+    of its task goes first, then the indent, then a part of the name, and the time last; so does the bar.
     """
-    indent = 2 * len(str(state.total)) + 4
+    indent = 2 * len(str(state.total)) + 4 if width >= _NARROW else 2
     room = max(1, height - 2)
     working, waiting = split_waiting(state.running)
     rows = [_row(task, state, now=now, width=width, indent=indent) for task in working[:room]]
@@ -103,7 +143,8 @@ def frame(state: Snapshot, *, now: float, width: int, height: int, ascii_only: b
         rows[-1] = Text(" " * indent + f"and {len(working) - room + 1} more", style="dim")
     elif waiting and len(rows) < room:
         rows.append(Text(" " * indent + f"and {len(waiting)} waiting", style="dim"))
-    rows.append(_bar(state, now=now, indent=indent, ascii_only=ascii_only))
+    rows.append(_bar(state, now=now, width=width, indent=indent, ascii_only=ascii_only))
+    rows = rows[-max(height, 1) :]  # of a terminal of one line, the bar
     for row in rows:
         if ascii_only:
             row.plain = row.plain.encode("ascii", errors="replace").decode()
@@ -116,31 +157,46 @@ def _row(task: Running, state: Snapshot, *, now: float, width: int, indent: int)
     """Name, time, and the task's status or else the last line of its log."""
     row = Text(">".rjust(indent - 1) + " ", style="")
     row.stylize("cyan")
-    first, colon, rest = task.name.partition(":")
-    # The name of a task most often opens with its stage; only a stage that it doesn't tell is put before it.
-    if colon and task.stage.startswith(first):
-        row.append(first + colon, "cyan").append(rest)
-        used = len(task.name)
-    else:
-        label = f"{task.stage} " if task.stage else ""
-        row.append(label, "cyan").append(task.name)
-        used = len(label) + len(task.name)
-    row.append(" " * (state.name_width - used))
-    row.append(f" {duration(now - task.started):>{_TIME_WIDTH}}  ", "dim")
+    took = f" {duration(now - task.started):>{_TIME_WIDTH}}" if width >= _NARROW else f" {duration(now - task.started)}"
+    if width < _NO_TIME:
+        took = ""
+    columns = max(1, min(state.name_width, width - indent - len(took)))
+    row.append_text(_name(task, columns)).append(took, "dim")
+    left = width - row.cell_len - 2
+    if left <= 0:
+        return row
     if task.status is not None:
-        row.append(" ".join(task.status.split()), "yellow")
-    elif task.log is not None:
-        row.append(last_line(task.log, width) or "", "dim")
+        row.append("  ").append(plain_text(" ".join(task.status.split())), "yellow")
+    elif task.log is not None and (line := last_line(task.log, width)):
+        row.append("  ").append(line, "dim")
     return row
 
 
-def _bar(state: Snapshot, *, now: float, indent: int, ascii_only: bool) -> Text:
+def _name(task: Running, columns: int) -> Text:
+    """The task's name in exactly so many columns; where they are too few, what opens it goes, its stage before."""
+    first, colon, rest = task.name.partition(":")
+    # The name of a task most often opens with its stage; only a stage that it doesn't tell is put before it.
+    if colon and task.stage.startswith(first):
+        name = Text.assemble((first + colon, "cyan"), rest)
+    else:
+        name = Text.assemble((f"{task.stage} " if task.stage else "", "cyan"), task.name)
+    if name.cell_len > columns:
+        plain = name.plain
+        while plain and cell_len(plain) >= columns:
+            plain = plain[1:]
+        name = Text(f"…{plain}")
+    return name.append(" " * (columns - name.cell_len))
+
+
+def _bar(state: Snapshot, *, now: float, width: int, indent: int, ascii_only: bool) -> Text:
     full, rest = ("#", "-") if ascii_only else ("━", "─")
-    filled = _BAR_WIDTH * state.done // max(state.total, 1)
+    said = Text.assemble((f"{state.done}/{state.total}", "bold"), (f"  {duration(now - state.started)}", "dim"))
+    if state.failed:
+        said.append(f"  {state.failed} failed", "bold red")
+    columns = min(_BAR_WIDTH, width - indent - 2 - said.cell_len)
+    if columns < _SHORT_BAR:
+        return said
+    filled = columns * state.done // max(state.total, 1)
     bar = Text(" " * indent)
     bar.append(full * filled, "red" if state.failed else "green")
-    bar.append(rest * (_BAR_WIDTH - filled), "bright_black")
-    bar.append(f"  {state.done}/{state.total}", "bold").append(f"  {duration(now - state.started)}", "dim")
-    if state.failed:
-        bar.append(f"  {state.failed} failed", "bold red")
-    return bar
+    return bar.append(rest * (columns - filled), "bright_black").append("  ").append_text(said)

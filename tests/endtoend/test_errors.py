@@ -201,8 +201,7 @@ def test_second_run_is_told_who_is_there(built: Workspace) -> None:
     assert built.package.is_file()
 
 
-def test_no_space_left(built: Workspace) -> None:
-    """A file size limit stands in for a full disk where none can be made; here the compiler's output says it."""
+def test_a_program_that_only_speaks_of_a_full_disk(built: Workspace) -> None:
     built.edit(
         "releases/printer.toml",
         'command = ["gperf"',
@@ -210,8 +209,69 @@ def test_no_space_left(built: Workspace) -> None:
     )
     outcome = built.doit("release=printer", "build", expect=None)
     assert outcome.code
-    assert "no space left on the disk" in outcome.text
-    assert "run the same command again" in outcome.text
+    assert "no space left on the disk" not in outcome.text
+    assert "exit status 1" in outcome.text
+    assert "Traceback" not in outcome.text.replace("| Traceback", "")  # the program's own is quoted
+
+
+@pytest.mark.parametrize("place", ["build", "build/printer", "build/printer/logs", "build/printer/tmp", "dist"])
+def test_a_file_where_a_folder_belongs(workspace: Workspace, place: str) -> None:
+    path = workspace.root / place
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("mine")
+    outcome = workspace.doit("release=printer", "build", expect=None)
+    assert outcome.code
+    assert place in outcome.text
+    assert "Something else is in its place" in outcome.text
+    assert "Traceback" not in outcome.text
+    assert path.read_text() == "mine"
+    workspace.doit("release=printer", "plan")
+    path.unlink()
+    workspace.doit("release=printer", "build")
+
+
+def test_a_folder_where_a_tarball_belongs(built: Workspace) -> None:
+    wanted = built.package.read_bytes()
+    built.package.unlink()
+    (built.package / "mine").mkdir(parents=True)
+    outcome = built.doit("release=printer", "build", expect=1)
+    assert "Something else is in its place" in outcome.text
+    assert (built.package / "mine").is_dir()
+    (built.package / "mine").rmdir()
+    built.package.rmdir()
+    built.doit("release=printer", "build")
+    assert built.package.read_bytes() == wanted
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage\n", b"SQLite format 3\0", None])
+def test_damaged_records(built: Workspace, content: bytes | None) -> None:
+    wanted = built.package.read_bytes()
+    records = built.root / "build/printer/records"
+    records.unlink()
+    if content is None:
+        (records / "x").mkdir(parents=True)
+    else:
+        records.write_bytes(content)
+    for words in (["plan"], ["list", "--all", "-s"], ["build"]):
+        outcome = built.doit("release=printer", *words)
+        assert "Traceback" not in outcome.text
+        assert ("is found out anew" in outcome.err) == (content != b"")
+    assert built.package.read_bytes() == wanted
+    assert "Up to date" in built.doit("release=printer", "build").text
+
+
+def test_looking_and_a_build_with_nothing_to_do_write_nothing(built: Workspace) -> None:
+    built.doit("release=printer", "build", "verify")
+    build = built.root / "build"
+
+    def state() -> dict[str, int]:
+        ours = ("code.json", ".lock")  # what makes the next start faster; who is at work
+        return {str(path): path.lstat().st_mtime_ns for path in build.rglob("*") if path.name not in ours}
+
+    before = state()
+    for words in (["list"], ["plan"], ["clean", "--dry-run"], ["build", "verify"]):
+        built.doit("release=printer", *words)
+    assert {path for path, time in state().items() if before.get(path) != time} <= {str(build / "printer")}
 
 
 def test_checkout_that_is_not_ours_is_in_the_way(workspace: Workspace) -> None:

@@ -13,6 +13,8 @@ from crosscourse import files
 
 # Of all that is sealed; what has another one is of no use.
 _SCHEMA = 2
+# Nothing that is sealed is so large (bytes).
+_MOST = 64 << 20
 
 T = TypeVar("T")
 
@@ -26,7 +28,7 @@ def write(name: str, value: Any) -> bytes:
 def read(path: Path, name: str, type_: type[T]) -> T | None:
     """What was sealed under this name; None if there is nothing, or nothing of use: then it is removed."""
     try:
-        seal, content = msgspec.json.decode(path.read_bytes(), type=tuple[str, msgspec.Raw])
+        seal, content = msgspec.json.decode(files.read_regular(path, most=_MOST), type=tuple[str, msgspec.Raw])
         if seal == _seal(name, bytes(content)):
             return msgspec.json.decode(content, type=type_)
     except FileNotFoundError:

@@ -219,8 +219,8 @@ class _Memory:
     def _load(self) -> _Remembered:
         if self._content is None:
             reader = files.signature(Path(__file__).with_name("imports.py"))
-            with contextlib.suppress(OSError, msgspec.MsgspecError):
-                content = msgspec.json.decode(self._path.read_bytes(), type=_Remembered)
+            with contextlib.suppress(OSError, ValueError, RecursionError, msgspec.MsgspecError):
+                content = msgspec.json.decode(files.read_regular(self._path, most=64 << 20), type=_Remembered)
                 if content.reader == reader and content.packages == self._packages:
                     self._content = content
             if self._content is None:

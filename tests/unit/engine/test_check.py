@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 from doit.cmd_base import ModuleTaskLoader
-from doit.dependency import DbmDB, Dependency
+from doit.dependency import Dependency
 from doit.doit_cmd import DoitMain
 from doit.exceptions import TaskFailed
 
 from crosscourse import files
 from crosscourse.engine.check import JobCheck, act, as_task
 from crosscourse.engine.job import Job
+from crosscourse.engine.records import CrashSafeDB
 from crosscourse.engine.spec import Nothing
 from crosscourse.engine.step import SourceFolder, Step
 from tests.unit.engine import works
@@ -34,12 +35,14 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     def doit(*steps: Step) -> dict[str, str]:
         shared = make_shared(tmp_path, tmp_path / "cache")
         report = io.StringIO()
-        config = {"dep_file": str(tmp_path / "state"), "reporter": "json", "outfile": report, "verbosity": 2}
+        config = {"dep_file": str(tmp_path / "state"), "backend": "ours", "reporter": "json", "outfile": report}
 
         def task_all() -> Iterator[dict[str, Any]]:
             return (as_task(step, shared) for step in steps)
 
-        DoitMain(ModuleTaskLoader({"task_all": task_all, "DOIT_CONFIG": config})).run(["run"])
+        plugins = {"BACKEND": {"ours": "crosscourse.engine.records:CrashSafeDB"}}
+        loader = ModuleTaskLoader({"task_all": task_all, "DOIT_CONFIG": config})
+        DoitMain(loader, extra_config=plugins).run(["run"])
         return {task["name"]: task["result"] for task in json.loads(report.getvalue())["tasks"] if ":" in task["name"]}
 
     return doit
@@ -82,7 +85,7 @@ def test_what_was_only_touched_is_recorded(run: Run, tmp_path: Path) -> None:
     assert (tmp_path / "a").stat().st_ino != before
     assert run(a_text(tmp_path)) == {"test:a": "up-to-date"}
     # Recorded too, so that it is not hashed each time.
-    recorded = Dependency(DbmDB, str(tmp_path / "state")).get_values("test:a")
+    recorded = Dependency(CrashSafeDB, str(tmp_path / "state")).get_values("test:a")
     assert recorded["outputs"]["a"][2:] == files.signature(tmp_path / "a")
 
 

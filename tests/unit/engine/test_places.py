@@ -60,7 +60,14 @@ def test_an_answer_goes_to_the_log_only_if_there_is_none(at: Places) -> None:
     with pytest.raises(CommandError):
         at.ask(["sh", "-c", "echo wrong; exit 1"], env=ENV)
     assert "wrong" in at.log.read_text()
-    assert list(at.scratch.iterdir()) == []
+    assert [path.name for path in at.scratch.iterdir()] == ["temporary"]
+
+
+def test_temporary_files_lie_in_the_scratch_folder(at: Places) -> None:
+    # What a killed program leaves elsewhere would stay for ever.
+    for run in (at.run, at.ask):
+        assert at.scratch in Path(run(["sh", "-c", "mktemp"], env=ENV).strip()).parents
+    assert at.run(["sh", "-c", 'echo "$TMPDIR"'], env={**ENV, "TMPDIR": "/elsewhere"}) == "/elsewhere\n"
 
 
 def test_what_a_person_is_told_is_in_the_log_too(tmp_path: Path) -> None:

@@ -67,3 +67,36 @@ def test_links_are_looked_at_themselves(tree: Path) -> None:
     since = clock(tree.parent)
     (tree.parent / "elsewhere").write_text("x")
     assert touched(tree, READS["all"], since) is None
+
+
+@pytest.mark.parametrize(
+    ("began", "ended", "seen"),
+    [
+        (-1, 1, True),  # seconds before and after the file was written
+        (1, 2, False),
+        (-3700, -3600, False),  # the clock was set back an hour before the step
+        (-5, -4, True),  # another machine's clock
+        (-1, -3600, True),  # set back during the step: on doubt it counts
+    ],
+)
+def test_a_clock_that_was_set_back(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, began: int, ended: int, seen: bool
+) -> None:
+    written = (tree / "a.c").stat().st_ctime_ns
+    monkeypatch.setattr(time, "time_ns", lambda: written + ended * 10**9)
+    assert (touched(tree, READS["file"], written + began * 10**9) == "a.c") == seen
+
+
+def test_a_clock_that_is_set_back_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter([100, 40])
+
+    class Marker:
+        st_ctime_ns = 0
+
+    def stat_of(_path: Path) -> Marker:
+        marker = Marker()
+        marker.st_ctime_ns = next(times)
+        return marker
+
+    monkeypatch.setattr(Path, "stat", stat_of)
+    assert clock(tmp_path) == 40

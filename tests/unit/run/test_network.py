@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crosscourse.run.network import is_network_trouble
+from crosscourse.run.network import find_trouble, folded, is_network_trouble, route
 
 PIP_RETRY = "WARNING: Retrying (Retry(total=0, connect=None, read=None, redirect=None, status=None)) after connection "
 FETCH = "fatal: unable to access 'https://host.test/x/': "
@@ -128,6 +128,13 @@ def test_network_trouble(text: str) -> None:
         "E: The repository 'http://mirror.test/debian bookworm Release' is not signed.",
         "E: Unmet dependencies. Try 'apt --fix-broken install' with no packages (or specify a solution).",
         "W: GPG error: http://mirror.test bookworm InRelease: NO_PUBKEY 0123456789ABCDEF",
+        # words that stand elsewhere
+        "error: patch failed: net/connection refused/dial tcp.go:500",
+        "Collecting connection-refused==5.0.0\nERROR: early-eof: HTTP 200, read 500 timeouts",
+        "warning: in the working copy of 'connection timed out', LF will be replaced by CRLF",
+        "HEAD is now at 1234567 ssl: a certificate problem with failed to fetch and i/o timeouts",
+        "x.go:5:2: undefined: OpenSSL_connect in https://host.test/x eof.go",
+        "error: unable to create file could not connect to/x: No such file or directory",
         # compilers and make
         "ssl/tls.c:10:10: fatal error: openssl/ssl.h: No such file or directory",
         "make: *** [Makefile:500: connection.o] Error 1",
@@ -136,3 +143,38 @@ def test_network_trouble(text: str) -> None:
 )
 def test_other_trouble(text: str) -> None:
     assert not is_network_trouble(text)
+
+
+def test_the_line_that_tells_is_named_without_what_is_before_it() -> None:
+    assert find_trouble("one\nfatal: early EOF\ntwo") == "fatal: early EOF"
+    long = PIP_RETRY + "broken by 'NewConnectionError(\"HTTPConnection(host='127.0.0.1', port=1)\")'" + "x" * 400
+    said = find_trouble(f"one\n{long}") or ""
+    assert said.startswith("after connection broken by 'NewConnectionError(")
+    assert len(said) < 170
+
+
+def test_a_warning_that_comes_again_and_again_is_said_once() -> None:
+    retries = [f"WARNING: Retrying (Retry(total={left})) at 0x{left}af3" for left in range(4, -1, -1)]
+    assert folded(["one", *retries, "two", "two"]) == ["one", retries[-1], "    (5 lines like this)", "two", "two"]
+    errors = [f"error: patch failed: a.c:{line}" for line in range(5)]
+    assert folded(errors) == errors
+    assert folded([]) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("https://name:secret@host.test/x", "host.test through the proxy proxy.test:3128"),
+        ("http://host.test/x", "host.test"),
+        ("https://here.test/x", "here.test"),
+        ("ssh://git@host.test:22/x", "host.test"),
+        ("file:///some/folder", "file:///some/folder"),
+        ("git@host.test:x", "git@host.test:x"),
+    ],
+)
+def test_where_one_fetches(monkeypatch: pytest.MonkeyPatch, url: str, said: str) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("https_proxy", "http://me:secret@proxy.test:3128")
+    monkeypatch.setenv("no_proxy", "here.test")
+    assert route(url) == said

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from crosscourse.run import process
+from crosscourse.errors import DiskFullError
+from crosscourse.run import disk, process
 from crosscourse.run.children import Children
-from crosscourse.run.process import CommandError, DiskFullError, StoppedError
+from crosscourse.run.process import CommandError, StoppedError
 
 ENV = {"PATH": os.environ["PATH"]}
 
@@ -56,9 +57,21 @@ def test_unknown_program(tmp_path: Path) -> None:
         process.run(["no-such-program"], log=tmp_path / "x.log", env=ENV)
 
 
-def test_disk_full(tmp_path: Path) -> None:
-    with pytest.raises(DiskFullError, match="no space left"):
+def test_a_program_that_merely_speaks_of_a_full_disk_is_not_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk, "full", lambda *_, **__: [])  # there is room
+    with pytest.raises(CommandError, match="exit status 1") as caught:
         process.run(["sh", "-c", "echo 'write: No space left on device' >&2; exit 1"], log=tmp_path / "x.log", env=ENV)
+    assert "there is room" in str(caught.value)
+
+
+def test_where_the_file_system_is_full_it_is_said_whatever_the_program_prints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk, "full", lambda *_, **__: ["/x: 0 kB free"])
+    with pytest.raises(DiskFullError, match="/x: 0 kB free"):
+        process.run(["sh", "-c", "exit 1"], log=tmp_path / "x.log", env=ENV)
 
 
 def test_what_a_child_left_running_is_ended(tmp_path: Path) -> None:

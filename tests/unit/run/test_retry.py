@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from crosscourse.errors import CrosscourseError
 from crosscourse.run.process import CommandError
 from crosscourse.run.retry import retrying
 
@@ -31,8 +32,13 @@ class Flaky:
 
 def test_network_trouble_is_tried_again_and_shown() -> None:
     action, statuses = Flaky(2, "fatal: early EOF"), list[str]()
-    assert retrying(action, status=statuses.append) == "done"
-    assert statuses == ["network trouble, trying again (1 of 3)", "network trouble, trying again (2 of 3)"]
+    assert retrying(action, status=statuses.append, what="fetching x") == "done"
+    assert statuses == [
+        "network trouble, trying again (1 of 3): fatal: early EOF",
+        "fetching x (try 2 of 4)",
+        "network trouble, trying again (2 of 3): fatal: early EOF",
+        "fetching x (try 3 of 4)",
+    ]
 
 
 def test_trouble_that_stays_is_raised() -> None:
@@ -55,3 +61,10 @@ def test_anything_else_is_raised_at_once() -> None:
     with pytest.raises(CommandError):
         retrying(action, status=lambda _: None)
     assert action.calls == 1
+
+
+@pytest.mark.parametrize("said", ["many", "0", "-1", "", "1.5", "9" * 40, "²"])
+def test_a_number_of_tries_that_is_none(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    monkeypatch.setenv("CROSSCOURSE_RETRIES", said)
+    with pytest.raises(CrosscourseError, match="CROSSCOURSE_RETRIES"):
+        retrying(Flaky(0, ""), status=lambda _: None)

@@ -400,7 +400,7 @@ def test_a_frame_fits_the_terminal(width: int, height: int, ascii_only: bool) ->
     tasks = tuple(Running(name=f"compile:armv7:größe{n}", stage="compile", log=None, started=n) for n in range(9))
     state = Snapshot(done=3, failed=1, total=23, started=0, name_width=21, running=tasks)
     rows = liveview.frame(state, now=70, width=width, height=height, ascii_only=ascii_only)
-    assert len(rows) <= max(2, height)
+    assert len(rows) <= height
     assert all(row.cell_len <= width for row in rows)
     if ascii_only:
         assert all(row.plain.isascii() for row in rows)
@@ -408,6 +408,41 @@ def test_a_frame_fits_the_terminal(width: int, height: int, ascii_only: bool) ->
         assert "and 8 more" in rows[-2].plain
     if width == 100:
         assert "  3/23  1 min 10 s  1 failed" in rows[-1].plain
+
+
+@pytest.mark.parametrize("width", [24, 30, 40, 59, 60, 80])
+@pytest.mark.parametrize(
+    "name", ["compile:armv7:a", "compile:armv7:" + "x" * 90, "compile:armv7:" + "大" * 40, "e\u0301" * 50]
+)
+def test_times_and_count_are_seen_on_a_narrow_terminal(width: int, name: str) -> None:
+    tasks = (Running(name=name, stage="compile", log=None, started=0, status="linking \x1b[31mred"),)
+    state = Snapshot(done=3, failed=1, total=230, started=0, name_width=60, running=tasks)
+    row, bar = liveview.frame(state, now=65, width=width, height=24)
+    assert "1 min 05 s" in row.plain
+    assert row.cell_len <= width
+    assert name[-1] in row.plain
+    assert "\x1b" not in row.plain
+    assert "3/230  1 min 05 s" in bar.plain
+    assert bar.cell_len <= width
+
+
+def test_a_frame_that_was_broken_into_more_rows_is_taken_away_whole() -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(file=io.StringIO(), force_terminal=True, width=40, height=20)
+    part = liveview._Reflowing(console)
+    part.set_renderable(Text("\n".join(["x" * 40, "y" * 30, "z" * 5])))
+    console.print(part)
+
+    def ups() -> int:
+        return str(part.position_cursor()).count("\x1b[1A")
+
+    assert ups() == 2
+    console.width = 20  # the terminal shows 2, 2 and 1 rows now
+    assert ups() == 4
+    console.width = 100
+    assert ups() == 2
 
 
 def test_a_stage_is_told_once() -> None:

@@ -1,0 +1,90 @@
+"""One run at a time, whatever is in the lock's place, and whether or not there are locks."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crosscourse import files
+from crosscourse.engine.lock import BusyError, exclusive, in_turn
+from crosscourse.errors import CrosscourseError, DiskFullError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "build" / "release"
+
+
+def test_a_second_one_is_told_who_is_there(folder: Path) -> None:
+    with (
+        exclusive(folder),
+        pytest.raises(BusyError, match=f"process {os.getpid()}"),
+        exclusive(folder),
+    ):
+        pass
+    with exclusive(folder):
+        assert (folder / "CACHEDIR.TAG").is_file()
+        assert (folder.parent / "CACHEDIR.TAG").is_file()
+
+
+@pytest.mark.parametrize("kind", ["folder", "FIFO", "dangling link", "link to itself", "garbage"])
+def test_whatever_is_in_its_place(folder: Path, kind: str) -> None:
+    folder.mkdir(parents=True)
+    for path in (folder / ".lock", folder / "turn"):
+        if kind == "folder":
+            (path / "x").mkdir(parents=True)
+        elif kind == "FIFO":
+            os.mkfifo(path)
+        elif kind == "garbage":
+            path.write_bytes(bytes(range(256)) * 99)
+        else:
+            path.symlink_to(path if kind == "link to itself" else folder / "nowhere" / "x")
+    with exclusive(folder), pytest.raises(BusyError), exclusive(folder):
+        pass
+    with in_turn(folder / "turn", pytest.fail):
+        pass
+
+
+def raising(number: int) -> Any:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+def test_a_disk_without_locks_goes_without(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fcntl, "flock", raising(errno.ENOLCK))
+    with exclusive(folder):
+        pass
+    with in_turn(folder / "turn", pytest.fail):
+        pass
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
+def test_where_nothing_can_be_written_nothing_is_held(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setattr(files, "own_folder", raising(number))
+    with exclusive(folder):
+        assert not folder.exists()
+
+
+def test_what_ends_the_block_is_passed_on_as_it_is(folder: Path) -> None:
+    error = OSError(errno.EROFS, "inside")
+    with pytest.raises(OSError, match="inside") as caught, exclusive(folder):
+        raise error
+    assert caught.value is error
+
+
+def test_other_troubles_are_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder.parent.write_text("a file")
+    with pytest.raises(CrosscourseError, match="Something else is in its place"), exclusive(folder):
+        pass
+    monkeypatch.setattr(files, "own_folder", raising(errno.ENOSPC))
+    with pytest.raises(DiskFullError), exclusive(folder):
+        pass
