@@ -7,42 +7,20 @@ do the work.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
+
+from crosscourse.formats.entries import Entry, with_parents
 
 if TYPE_CHECKING:
     import tarfile
 
     from crosscourse.formats.gzip import GzipWriter
 
+__all__ = ["Entry", "with_parents", "write_tgz"]
+
 # What is compressed already is only stored from this size on: what is smaller does not pay for a block of its own.
 WORTH_STORING = 64 << 10
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """One member of an archive: a file (``source`` a path or its bytes), a folder (both None), or a symbolic link.
-
-    ``owner``: user and group, by number.
-    """
-
-    name: str
-    source: Path | bytes | None = None
-    link: str | None = None
-    mode: int = 0o644
-    owner: tuple[int, int] = (0, 0)
-
-
-def with_parents(entries: Iterable[Entry]) -> list[Entry]:
-    """The entries and every folder above them, sorted by path so that parents come first."""
-    by_name: dict[str, Entry] = {}
-    for entry in entries:
-        for parent in PurePosixPath(entry.name).parents:
-            if str(parent) != ".":
-                by_name.setdefault(str(parent), Entry(name=str(parent), mode=0o755))
-        by_name[entry.name] = entry
-    return sorted(by_name.values(), key=lambda entry: PurePosixPath(entry.name).parts)
 
 
 def write_tgz(path: Path, entries: Iterable[Entry], *, epoch: int, threads: int | None = None) -> None:

@@ -125,6 +125,16 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def discard(path: Path) -> None:
+    """Remove a folder that others may be writing into: it is gone at once, and they begin another one."""
+    with contextlib.suppress(FileNotFoundError):
+        aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        try:
+            path.replace(aside / path.name)
+        finally:
+            remove(aside)
+
+
 def own_folder(path: Path) -> Path:
     """Make a folder that we may remove later, marked by CACHEDIR.TAG. Returns it."""
     tag = path / CACHEDIR_TAG
@@ -166,3 +176,17 @@ def scratch_folder(path: Path) -> Iterator[Path]:
         yield path
     finally:
         remove(path)
+
+
+def read_regular(path: Path, *, most: int) -> bytes:
+    """The content of a file that we keep ourselves.
+
+    Raises OSError; ValueError if it is no file, or larger than ``most`` bytes: something else is in its place. (A FIFO
+    would have us wait for ever.)
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as stream:
+        info = os.fstat(descriptor)
+        if not stat.S_ISREG(info.st_mode) or info.st_size > most:
+            raise ValueError(f"{path} is no file of ours")
+        return stream.read()

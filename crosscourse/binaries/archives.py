@@ -1,25 +1,22 @@
 """Finding the ELF files of an archive, and of the archives in it, in one pass and without unpacking to disk.
 
-What a file is, is told by its first bytes: a name proves nothing. Formats: ustar, pax and GNU tar,
-plain or packed by gzip, bzip2 or xz.
+What a file is, is told by its first bytes: a name proves nothing. Formats: ustar, pax and GNU tar, and tar without a
+mark; plain or packed by gzip, bzip2, xz or zstd, also more than once. How deep, how large, how many: all has a bound.
 """
 
 from __future__ import annotations
 
-import bz2
 import io
-import lzma
 import shutil
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Protocol, cast
-
-from isal import igzip, isal_zlib
+from typing import IO, cast
 
 from crosscourse.binaries.elf import is_elf
+from crosscourse.binaries.unpacking import STEP, ArchiveError, Budget, is_packed, unpacked
 from crosscourse.errors import CrosscourseError
 
 NESTED = "!/"
@@ -27,41 +24,27 @@ NESTED = "!/"
 # A file up to this size is held in memory, a larger one in a temporary file: some are over 100 MB.
 IN_MEMORY = 8 << 20
 CHUNK = 1 << 20
-# What tarfile reads at a time. It moves what is left of that for each small file, so that more is slower again.
-STEP = 32 << 10
 BLOCK = 512
-ARCHIVE_SUFFIXES = (".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz", ".tar.zst")
-
-
-class Readable(Protocol):
-    """All that a tar or a compressed file needs to be read in order."""
-
-    def read(self, size: int = -1, /) -> bytes: ...
-
-
-# By the first bytes of a file. Each checks the checksums, which tarfile's own streaming of gzip does not.
-# ISA-L unpacks gzip in less than half of the time that zlib takes.
-UNPACKERS: dict[bytes, Callable[[IO[bytes]], Readable]] = {
-    b"\x1f\x8b": lambda stream: igzip.IGzipFile(fileobj=stream),  # type: ignore[no-untyped-call]
-    b"BZh": bz2.BZ2File,
-    b"\xfd7zXZ\0": lzma.LZMAFile,
-}
-# What they raise besides OSError. The cast: isal's own annotation calls the class an instance.
-DAMAGE = (EOFError, cast(type[Exception], isal_zlib.error), lzma.LZMAError)
-
-
-class ArchiveError(CrosscourseError):
-    """An archive that can't be read to its end: missing, cut off, damaged, or of an unknown format."""
-
-    def __init__(self, name: str, found: str, remedy: str = "Remove the archive and build it again.") -> None:
-        super().__init__(name, found, remedy)
+MAX_DEPTH = 8
+"""Archives in archives, and packed in packed: a distribution has two."""
+MAX_FILE = 4 << 30
+# What says more of a member than its header has room for: a path, an owner. It is read into memory as one.
+_MAX_EXTENSION = 1 << 20
+_EXTENSIONS = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
     """An ELF file of an archive. ``stream`` may be read until the next one is asked for; ``mode``: permission bits.
 
-    ``problem``: not empty for an entry whose content can't be had, and then ``stream`` is empty.
+    ``path``: printable, whatever the archive has. ``problem``: not empty for an entry (an archive too) whose content
+    can't be had or was not looked into, and then ``stream`` is empty.
     """
 
     path: str
@@ -71,34 +54,23 @@ class Found:
 
 
 def elf_files(archive: Path) -> Iterator[Found]:
-    """Every ELF file of a tar archive, in the archive's order, and of the archives in it to any depth.
+    """Every ELF file of a tar archive, in the archive's order, and of the archives in it.
 
-    Hard links lead to a file that came before and are passed over, so are symbolic links. Raises ArchiveError.
+    Hard links lead to a file that came before and are passed over, so are symbolic links. Raises ArchiveError if
+    ``archive`` itself is no archive or damaged; what is wrong with one in it is told as a ``problem`` of that.
     """
     try:
         stream = archive.open("rb")
     except (FileNotFoundError, IsADirectoryError) as exc:
         raise ArchiveError(str(archive), "there is no such archive", "`./doit build` makes it.") from exc
     with stream:
-        yield from _walk(stream, str(archive), prefix="")
-
-
-class _Guarded:
-    """A stream whose damage is reported under the name of the archive that is damaged, not of one inside it."""
-
-    def __init__(self, stream: Readable, name: str) -> None:
-        self.stream, self.name = stream, name
-
-    def read(self, size: int = -1) -> bytes:
-        try:
-            return self.stream.read(size)
-        except (*DAMAGE, tarfile.TarError) as exc:
-            raise ArchiveError(self.name, f"cut off or damaged: {exc}") from exc
-        except OSError as exc:
-            # gzip and bz2 report damage as an OSError without a number; a full disk has one.
-            if exc.errno is not None:
-                raise
-            raise ArchiveError(self.name, f"cut off or damaged: {exc}") from exc
+        content: io.BufferedReader = stream
+        budget = Budget()
+        for _ in range(MAX_DEPTH):
+            if not is_packed(content.peek(BLOCK)):
+                break
+            content = unpacked(content, str(archive), budget)
+        yield from _walk(content, str(archive), prefix="", depth=1, budget=budget)
 
 
 class _BrokenHeaderError(tarfile.TarError):
@@ -112,6 +84,14 @@ class _Entry(tarfile.TarInfo):
     def fromtarfile(cls, tarfile: tarfile.TarFile) -> _Entry:
         return cast(_Entry, _strictly(super().fromtarfile, tarfile))
 
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        """Before anything is done with a header: tarfile believes whatever size it says."""
+        if self.size < 0:
+            raise _BrokenHeaderError(f"a member of {self.size} bytes")
+        if self.type in _EXTENSIONS and self.size > _MAX_EXTENSION:
+            raise _BrokenHeaderError(f"a header of {self.size} bytes")
+        return cast(tarfile.TarInfo, super()._proc_member(archive))  # type: ignore[misc]  # not in typeshed
+
 
 def _strictly(read: Callable[[tarfile.TarFile], tarfile.TarInfo], archive: tarfile.TarFile) -> tarfile.TarInfo:
     try:
@@ -123,51 +103,87 @@ def _strictly(read: Callable[[tarfile.TarFile], tarfile.TarInfo], archive: tarfi
         raise _BrokenHeaderError(str(exc)) from exc
 
 
-def _walk(stream: io.BufferedReader, name: str, *, prefix: str) -> Iterator[Found]:
-    """The ELF files of an archive that ``stream`` is at the beginning of."""
-    start = stream.peek(BLOCK)
-    unpack = next((unpack for magic, unpack in UNPACKERS.items() if start.startswith(magic)), None)
-    content = _Guarded(unpack(stream) if unpack else stream, name)
+def _walk(content: io.BufferedReader, name: str, *, prefix: str, depth: int, budget: Budget) -> Iterator[Found]:
+    """The ELF files of a tar archive that ``content`` is at the beginning of."""
     try:
         # The cast: a tar that is read in order needs no more than read().
         with tarfile.open(fileobj=cast(IO[bytes], content), mode="r|", bufsize=STEP, tarinfo=_Entry) as tar:
-            yield from _entries(tar, name, prefix)
-    except tarfile.TarError as exc:
+            yield from _entries(tar, name, prefix, depth, budget)
+        # What lies behind the end mark is padding, but a checksum comes last.
+        while content.read(CHUNK):
+            pass
+    except CrosscourseError:
+        raise
+    except MemoryError:
+        raise ArchiveError(name, "takes more memory to read than there is") from None
+    except Exception as exc:
+        # A full or broken disk is no damage of the archive; tarfile answers that with whatever comes up.
+        if isinstance(exc, OSError) and exc.errno is not None:
+            raise
         raise ArchiveError(name, f"cut off, damaged or not a tar archive: {exc}") from exc
-    # What lies behind the end mark is padding, but a checksum comes last.
-    while content.read(CHUNK):
-        pass
 
 
-def _entries(tar: tarfile.TarFile, name: str, prefix: str) -> Iterator[Found]:
+def _entries(tar: tarfile.TarFile, name: str, prefix: str, depth: int, budget: Budget) -> Iterator[Found]:
     seen: set[str] = set()
-    for entry in tar:
+    while (entry := tar.next()) is not None:
+        # tarfile keeps them all: for looking one up, which nobody does here.
+        tar.members.clear()  # type: ignore[attr-defined]  # not in typeshed
+        budget.members -= 1
+        if budget.members < 0:
+            raise ArchiveError(name, f"has more than {Budget.members} members, with the archives before it")
         path = entry.name.removeprefix("./")
-        full = prefix + path
+        full = prefix + _printable(path)
         if entry.islnk() and entry.linkname.removeprefix("./") not in seen:
-            problem = f"hard link to {entry.linkname}, which does not come before it"
-            yield Found(path=full, mode=entry.mode & 0o7777, stream=io.BytesIO(), problem=problem)
+            yield _problem(full, f"hard link to {_printable(entry.linkname)}, which does not come before it")
         if not entry.isreg():
             continue
         seen.add(path)
         file = tar.extractfile(entry)
         assert isinstance(file, io.BufferedReader)
-        start = file.peek(BLOCK)
-        if is_elf(start):
+        if not is_elf(file.peek(BLOCK)):
+            yield from _inside(file, f"{name}{NESTED}{_printable(path)}", full, depth, budget)
+        elif entry.size > MAX_FILE:
+            yield _problem(full, f"has more than {MAX_FILE >> 30} GiB: not looked into")
+        else:
             with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as copy:
                 shutil.copyfileobj(file, copy, CHUNK)
                 yield Found(path=full, mode=entry.mode & 0o7777, stream=copy)
-        elif path.endswith(ARCHIVE_SUFFIXES) or _holds_tar(start):
-            yield from _walk(file, f"{name}{NESTED}{path}", prefix=full + NESTED)
 
 
-def _holds_tar(start: bytes) -> bool:
-    """Whether a file with these first bytes is a tar archive, perhaps packed, by the mark in a tar header."""
-    for magic, unpack in UNPACKERS.items():
-        if start.startswith(magic):
-            try:
-                start = unpack(io.BytesIO(start)).read(BLOCK)
-            except (*DAMAGE, OSError):
-                # Not enough of it to tell, or not really packed.
-                return False
-    return start[257:262] == b"ustar"
+def _inside(file: io.BufferedReader, name: str, full: str, depth: int, budget: Budget) -> Iterator[Found]:
+    """The ELF files of a file of an archive, if that is an archive too, or a sentence why they can't be had."""
+    try:
+        while is_packed(start := file.peek(BLOCK)):
+            if depth >= MAX_DEPTH:
+                raise ArchiveError(name, f"archives more than {MAX_DEPTH} deep in each other: not looked into")
+            file = unpacked(file, name, budget)
+            # A layer that holds another one; the one that is around a tar does not count, as in .tar.gz.
+            depth += is_packed(file.peek(BLOCK))
+        if _is_tar(start):
+            if depth >= MAX_DEPTH:
+                raise ArchiveError(name, f"archives more than {MAX_DEPTH} deep in each other: not looked into")
+            yield from _walk(file, name, prefix=full + NESTED, depth=depth + 1, budget=budget)
+    except ArchiveError as error:
+        # What is wrong with the archive that this one is in ends that one.
+        if error.subject != name:
+            raise
+        yield _problem(full, error.found)
+
+
+def _is_tar(start: bytes) -> bool:
+    """Whether a file with these first bytes is a tar archive: it has the mark of one, or the sum of a header."""
+    if start[257:262] == b"ustar":
+        return True
+    try:
+        tarfile.TarInfo.frombuf(start[:BLOCK], "utf-8", "surrogateescape")
+    except (tarfile.HeaderError, ValueError):
+        return False
+    return True
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else ascii(text)[1:-1]
+
+
+def _problem(path: str, problem: str) -> Found:
+    return Found(path=path, mode=0, stream=io.BytesIO(), problem=problem)

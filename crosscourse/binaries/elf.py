@@ -7,6 +7,7 @@ e_flags of ARM, https://github.com/ARM-software/abi-aa/blob/main/aaelf32/aaelf32
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Literal
@@ -122,9 +123,12 @@ def read_elf(stream: IO[bytes], name: str) -> ElfFacts:
     try:
         elf = ELFFile(stream)
         return _facts(elf, *_whole_tables(elf))
-    except (OSError, MemoryError):
-        raise
+    except MemoryError:
+        raise ElfError(name, "takes more memory to read than there is") from None
     except Exception as exc:
+        # A broken disk is no damage of the file; to be sent where no file can be is (EINVAL).
+        if isinstance(exc, OSError) and exc.errno not in (None, errno.EINVAL):
+            raise
         # pyelftools answers damage with whatever comes up (its own errors, KeyError, UnicodeDecodeError, …).
         raise ElfError(name, str(exc) or type(exc).__name__) from exc
 

@@ -6,14 +6,13 @@ The data archives are merged in memory; links of the merged ``/usr`` (file-hiera
 from __future__ import annotations
 
 import contextlib
-import lzma
+import dataclasses
 import tarfile
-import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
-from crosscourse.archive import Entry
 from crosscourse.errors import CrosscourseError
+from crosscourse.formats.entries import Entry, check_link, check_mode, check_name
 
 MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 # Of documentation only the licences stay.
@@ -40,6 +39,9 @@ _COPIES = {
 _CERTIFICATES = "usr/share/ca-certificates/"
 _BUNDLE = "etc/ssl/certs/ca-certificates.crt"
 
+# As many as the kernel follows (path_resolution(7)).
+_MAX_LINKS = 40
+
 Tree = dict[str, Entry]
 
 
@@ -52,8 +54,7 @@ def merge(packages: Iterable[Path]) -> Tree:
 
     Raises PackageError for a file that is no Debian package.
     """
-    from debian.arfile import ArError
-    from debian.debfile import DebError, DebFile
+    from debian.debfile import DebFile
 
     tree: Tree = {}
     for path in packages:
@@ -61,11 +62,53 @@ def merge(packages: Iterable[Path]) -> Tree:
             package = DebFile(filename=str(path))
             with contextlib.closing(package):
                 _add(tree, package.data.tgz())
-        except (OSError, EOFError, tarfile.TarError, lzma.LZMAError, zlib.error, ArError, DebError) as error:
-            raise PackageError(
-                str(path), f"can't be read as a Debian package: {error}", "Remove it; it is fetched again."
-            ) from None
-    return configured(tree)
+        except MemoryError:
+            raise
+        except Exception as error:
+            # tarfile and python-debian answer damage with whatever comes up (KeyError, ValueError, RecursionError, …).
+            found = f"can't be read as a Debian package: {str(error) or type(error).__name__}"
+            raise PackageError(str(path), found, "Remove it; it is fetched again.") from None
+    return settled(configured(tree))
+
+
+def settled(tree: Mapping[str, Entry]) -> Tree:
+    """The tree with each file where the links on the way to it lead, as when dpkg unpacks into a chroot: with a link
+    ``var/run`` to ``/run``, what a package has in ``var/run`` is in ``run``.
+
+    No link leads out of the tree: it begins at the top of it, or stays there. A folder gives way to what is at its
+    place. Raises PackageError for links that lead to each other.
+    """
+    links = {name: entry.link for name, entry in tree.items() if entry.link is not None}
+    done: Tree = {}
+    moved: Tree = {}
+    for name, entry in tree.items():
+        place = _followed(name, links)
+        (done if place == name else moved)[place] = dataclasses.replace(entry, name=place)
+    for place, entry in moved.items():
+        if not (entry.is_folder and place in done):
+            done[place] = entry
+    return done
+
+
+def _followed(name: str, links: Mapping[str, str]) -> str:
+    """The place of ``name`` when the links above it are followed; its last part is not."""
+    done: list[str] = []
+    rest = name.split("/")[::-1]
+    followed = 0
+    while rest:
+        part = rest.pop()
+        if part == "..":
+            del done[-1:]
+        elif part not in ("", "."):
+            done.append(part)
+            to = links.get("/".join(done)) if rest else None
+            if to is not None:
+                followed += 1
+                if followed > _MAX_LINKS:
+                    raise PackageError(name, "is below links that lead to each other", "Choose other packages.")
+                done = [] if to.startswith("/") else done[:-1]
+                rest += to.split("/")[::-1]
+    return "/".join(done)
 
 
 def configured(tree: Tree) -> Tree:
@@ -99,22 +142,27 @@ def _add(tree: Tree, data: tarfile.TarFile) -> None:
         if not name or left_out(name) or (member.isdir() and name in MERGED):
             continue
         owner = (member.uid, member.gid)
+        check_name(name)
+        check_mode(name, member.mode)
         if member.isdir():
             tree[name] = Entry(name=name, mode=member.mode, owner=owner)
         elif member.issym():
+            check_link(name, member.linkname)
             tree[name] = Entry(name=name, link=member.linkname, owner=owner)
         elif member.islnk() and (other := tree.get(merged_path(member.linkname))):
-            tree[name] = Entry(name=name, source=other.source, mode=member.mode, owner=owner)
+            if other.is_folder:
+                raise PackageError(name, "is a hard link to a folder", "")
+            tree[name] = dataclasses.replace(other, name=name, mode=member.mode, owner=owner)
         elif member.isfile() or member.islnk():  # a hard link whose first name was left out
             stream = data.extractfile(member)
-            assert stream is not None
+            if stream is None:
+                raise PackageError(name, "is a hard link to what is no file", "")
             tree[name] = Entry(name=name, source=stream.read(), mode=member.mode, owner=owner)
 
 
 def merged_path(name: str) -> str:
     """Where a member of a package is in a tree whose ``/bin``, ``/lib`` and the like are links into ``/usr``."""
-    parts = PurePosixPath(name.removeprefix(".")).parts
-    path = "/".join(part for part in parts if part != "/")
+    path = "/".join(part for part in name.split("/") if part not in ("", "."))
     return f"usr/{path}" if path.partition("/")[0] in MERGED and "/" in path else path
 
 

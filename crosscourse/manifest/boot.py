@@ -13,7 +13,10 @@ import msgspec
 
 from crosscourse.errors import nearest
 from crosscourse.manifest.model import Boot, Manifest
-from crosscourse.manifest.types import Name, RelativePath, Table
+from crosscourse.manifest.places import place_problems
+from crosscourse.manifest.types import DebianPackage, Line, Name, RelativePath, Status, Table, Variable, Word
+
+PROGRAM_SOURCES = (".c", ".go", ".sh")
 
 
 class BootProgram(Table, frozen=True, kw_only=True):
@@ -23,9 +26,9 @@ class BootProgram(Table, frozen=True, kw_only=True):
     ``status``: its exit status.
     """
 
-    command: Annotated[list[str], msgspec.Meta(min_length=1)]
-    expect: str = ""
-    status: int = 0
+    command: Annotated[list[Line], msgspec.Meta(min_length=1)]
+    expect: Line = ""
+    status: Status = 0
 
 
 class Scenario(Table, frozen=True, kw_only=True):
@@ -36,10 +39,10 @@ class Scenario(Table, frozen=True, kw_only=True):
     ``extra``: not part of ``boot``, only of ``boot-more``.
     """
 
-    runtime: str
+    runtime: Word
     cgroup: Literal[1, 2] = 2
-    volumes: str = "overlay"
-    env: dict[str, str] = {}
+    volumes: Word = "overlay"
+    env: dict[Variable, Line] = {}
     extra: bool = False
 
 
@@ -62,10 +65,10 @@ class BootWorker(Boot, frozen=True, kw_only=True, tag="worker"):
     ``image-programs``: programs compiled for that image, path in the image → C or Go file of the project.
     """
 
-    concourse: str
-    fly: str
-    image: list[str]
-    image_programs: dict[str, RelativePath] = {}
+    concourse: Name
+    fly: Name
+    image: Annotated[list[DebianPackage], msgspec.Meta(min_length=1)]
+    image_programs: dict[RelativePath, RelativePath] = {}
     scenario: dict[Name, Scenario]
 
     def problems(self, manifest: Manifest, root: Path) -> Iterator[str]:
@@ -75,6 +78,9 @@ class BootWorker(Boot, frozen=True, kw_only=True, tag="worker"):
         for place, source in self.image_programs.items():
             if not (root / source).is_file():
                 yield f'boot.image-programs."{place}": there is no file {source}'
+            elif not source.endswith(PROGRAM_SOURCES):
+                yield f'boot.image-programs."{place}": {source} is none of {", ".join(PROGRAM_SOURCES)}'
+        yield from place_problems((f'boot.image-programs."{place}"', place) for place in self.image_programs)
         if all(scenario.extra for scenario in self.scenario.values()):
             yield "boot.scenario: none is part of `boot`: at least one has to be without `extra`"
 

@@ -13,19 +13,36 @@ from typing import Annotated, ClassVar, Literal, TypeVar
 
 import msgspec
 
-from crosscourse.manifest.types import Commit, GoPackage, Name, RelativePath, Table
+from crosscourse.manifest.types import (
+    Commit,
+    DebianPackage,
+    GoFlag,
+    GoPackages,
+    GoTag,
+    KernelModule,
+    Line,
+    Memory,
+    Name,
+    RelativePath,
+    Suite,
+    Table,
+    Tag,
+    Url,
+    Version,
+)
 
 
 class Release(Table, frozen=True, kw_only=True):
     """``[release]``: what the distribution is called, and the time that every file in it carries.
 
-    ``date`` becomes SOURCE_DATE_EPOCH (https://reproducible-builds.org/specs/source-date-epoch/).
+    ``date`` becomes SOURCE_DATE_EPOCH (https://reproducible-builds.org/specs/source-date-epoch/),
+    from 1970 to 2200.
     ``root`` is the folder inside the package. The first of ``targets`` is the default one.
     """
 
     name: Name
-    version: str
-    title: str
+    version: Version
+    title: Line
     date: Annotated[dt.datetime, msgspec.Meta(tz=True)]
     root: RelativePath
     targets: Annotated[list[Name], msgspec.Meta(min_length=1)]
@@ -34,9 +51,9 @@ class Release(Table, frozen=True, kw_only=True):
 class GoSettings(Table, frozen=True, kw_only=True):
     """``[go]``: what all Go artifacts of the release share, so that each package is compiled once."""
 
-    flags: list[str] = []
-    ldflags: list[str] = []
-    tags: list[str] = []
+    flags: list[GoFlag] = []
+    ldflags: list[Line] = []
+    tags: list[GoTag] = []
 
 
 class Source(Table, frozen=True, kw_only=True):
@@ -49,15 +66,15 @@ class Source(Table, frozen=True, kw_only=True):
     with the flags ``test-flags`` of ``go test``. ``why``: why this version.
     """
 
-    url: str
-    tag: str | None = None
+    url: Url
+    tag: Tag | None = None
     commit: Commit | None = None
-    version: str | None = None
-    omit: list[str] = []
+    version: Version | None = None
+    omit: list[Line] = []
     patches: list[RelativePath] = []
     modules: Literal["proxy", "vendor", "none"] = "none"
-    test: list[GoPackage] = []
-    test_flags: list[str] = []
+    test: list[GoPackages] = []
+    test_flags: list[GoFlag] = []
     why: str = ""
 
 
@@ -73,9 +90,9 @@ class Artifact(Table, frozen=True, kw_only=True, tag_field="kind"):
     is_program: ClassVar[bool] = False
     is_library: ClassVar[bool] = False
 
-    source: str
+    source: Name
     path: RelativePath | None = None
-    memory: int = 300
+    memory: Memory = 300
 
     @property
     def uses_c_compiler(self) -> bool:
@@ -92,10 +109,10 @@ class Boot(Table, frozen=True, kw_only=True, tag_field="kind"):
     guest has; ``memory`` of the guest in MiB. The base of the tables of all kinds.
     """
 
-    suite: str
-    packages: list[str] = []
-    modules: list[str] = []
-    memory: int = 1024
+    suite: Suite
+    packages: list[DebianPackage] = []
+    modules: list[KernelModule] = []
+    memory: Memory = 1024
 
     def problems(self, manifest: Manifest, root: Path) -> Iterator[str]:  # noqa: ARG002  # for kinds that have some
         """What is wrong with it in its manifest, a sentence each, that types can't say. ``root``: the project."""
@@ -117,7 +134,7 @@ class Manifest(Table, frozen=True, kw_only=True):
     """A whole release: toolchain versions, sources, and the artifacts made from them."""
 
     release: Release
-    toolchain: dict[Name, str]
+    toolchain: dict[Name, Version]
     go: GoSettings = GoSettings()
     source: dict[Name, Source]
     artifact: dict[Name, Artifact]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from crosscourse.errors import nearest
 from crosscourse.manifest.model import Manifest
+from crosscourse.manifest.problems import shown
 
 NAMES = frozenset({"version", "tag", "commit", "release", "epoch"})
 
@@ -33,9 +34,12 @@ def source_version(manifest: Manifest, source: str) -> str:
 def problems(key: str, text: str) -> Iterator[str]:
     """Placeholders of ``text`` that nothing fills in."""
     try:
-        names = {field for _, field, _, _ in string.Formatter().parse(text) if field is not None}
+        fields = [(field, spec, kind) for _, field, spec, kind in string.Formatter().parse(text) if field is not None]
     except ValueError as error:
-        yield f"{key}: '{text}': {error}"
+        yield f"{key}: '{shown(text)}': {error}"
         return
-    for name in sorted(names - NAMES):
-        yield f"{key}: nothing fills in '{{{name}}}'. {nearest(name, NAMES)}"
+    for name, spec, kind in sorted(set(fields), key=str):
+        if name not in NAMES:
+            yield f"{key}: nothing fills in '{{{shown(name)}}}'. {nearest(shown(name), NAMES)}"
+        elif spec or kind:
+            yield f"{key}: '{{{name}}}' is written without ':' or '!'"

@@ -5,7 +5,8 @@ msgspec stops at the first problem of a document; here each table is converted b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
@@ -13,38 +14,54 @@ import msgspec
 
 from crosscourse.errors import nearest
 
+MOST = 100
+"""Problems that are told of one document: nobody reads more, and to find them all could take hours."""
+_MAX_SHOWN = 160
 
-def type_problems(data: object, expected: Any, key: str = "") -> list[str]:
+
+def type_problems(data: object, expected: Any) -> list[str]:
     """What keeps ``data`` from being converted to ``expected`` (a Struct, dict or plain type), each with its key."""
+    return list(islice(_problems(data, expected, ""), MOST))
+
+
+def _problems(data: object, expected: Any, key: str) -> Iterator[str]:
     expected = _choose(data, expected)
     if isinstance(expected, str):
-        return [f"{key}: {expected}"]
-    if isinstance(expected, type) and issubclass(expected, msgspec.Struct):
-        return _struct_problems(data, expected, key)
-    if get_origin(expected) is dict and isinstance(data, Mapping):
-        value_type = get_args(expected)[1]
-        found: list[str] = []
+        yield f"{key}: {expected}"
+    elif isinstance(expected, type) and issubclass(expected, msgspec.Struct):
+        yield from _struct_problems(data, expected, key)
+    elif get_origin(expected) is dict and isinstance(data, Mapping):
+        name_type, value_type = get_args(expected)
         for name, value in data.items():
-            found += _convert_problem(name, get_args(expected)[0], f"{key}.{name} (its name)")
-            found += type_problems(value, value_type, f"{key}.{name}" if key else str(name))
-        return found
-    if get_origin(expected) is list and isinstance(data, list):
-        return [
-            problem
-            for index, value in enumerate(data)
-            for problem in type_problems(value, get_args(expected)[0], f"{key}[{index}]")
-        ] or _convert_problem(data, expected, key)
-    return _convert_problem(data, expected, key)
+            inner = f"{key}.{shown(name)}" if key else shown(name)
+            yield from _convert_problem(name, name_type, f"{inner} (its name)")
+            yield from _problems(value, value_type, inner)
+    elif get_origin(expected) is list and isinstance(data, list):
+        found = False
+        for index, value in enumerate(data):
+            for problem in _problems(value, get_args(expected)[0], f"{key}[{index}]"):
+                found = True
+                yield problem
+        if not found:
+            yield from _convert_problem(data, expected, key)
+    else:
+        yield from _convert_problem(data, expected, key)
 
 
-def _convert_problem(data: object, expected: Any, key: str) -> list[str]:
+def shown(text: str) -> str:
+    """A text of a document as a message may have it: of one line, not too long, nothing that a terminal obeys."""
+    plain = text if text.isprintable() else ascii(text)[1:-1]
+    return plain if len(plain) <= _MAX_SHOWN else f"{plain[:_MAX_SHOWN]}…"
+
+
+def _convert_problem(data: object, expected: Any, key: str) -> Iterator[str]:
     try:
         msgspec.convert(data, expected)
     except msgspec.ValidationError as error:
         if isinstance(data, str) and (meant := _described(expected)):
-            return [f"{key}: expected {meant}, got '{data}'"]
-        return [f"{key}: {_plain(str(error))}"]
-    return []
+            yield f"{key}: expected {meant}, got '{shown(data)}'"
+        else:
+            yield f"{key}: {_plain(str(error))}"
 
 
 def _described(expected: Any) -> str | None:
@@ -57,7 +74,7 @@ def _described(expected: Any) -> str | None:
 
 
 def _plain(message: str) -> str:
-    message = message.split(" - at `", maxsplit=1)[0]
+    message = shown(message.split(" - at `", maxsplit=1)[0])  # it may quote what it refuses
     return message[:1].lower() + message[1:]
 
 
@@ -75,24 +92,25 @@ def _choose(data: object, expected: Any) -> Any:
     if field not in data:
         return f"the key '{field}' is missing. {nearest('', by_tag)}"
     tag = data[field]
-    return by_tag.get(str(tag), f"{field} = '{tag}' is not known. {nearest(str(tag), by_tag)}")
+    if not isinstance(tag, str):
+        return f"{field}: expected `str`, got {type(tag).__name__}"
+    return by_tag.get(tag, f"{field} = '{shown(tag)}' is not known. {nearest(shown(tag), by_tag)}")
 
 
-def _struct_problems(data: object, struct: type[msgspec.Struct], key: str) -> list[str]:
+def _struct_problems(data: object, struct: type[msgspec.Struct], key: str) -> Iterator[str]:
     if not isinstance(data, Mapping):
-        return [f"{key}: expected a table, got {type(data).__name__}"]
+        yield f"{key}: expected a table, got {type(data).__name__}"
+        return
     prefix = f"{key}." if key else ""
     fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
     tag_field = struct.__struct_config__.tag_field
-    found: list[str] = []
     for name, value in data.items():
         if name == tag_field:
             continue
         if name not in fields:
-            found.append(f"{prefix}{name}: unknown key. {nearest(name, fields)}")
+            yield f"{prefix}{shown(name)}: unknown key. {nearest(shown(name), fields)}"
         else:
-            found += type_problems(value, fields[name].type, f"{prefix}{name}")
-    found += [
-        f"{prefix}{name}: this key is missing" for name, field in fields.items() if field.required and name not in data
-    ]
-    return found
+            yield from _problems(value, fields[name].type, f"{prefix}{name}")
+    for name, field in fields.items():
+        if field.required and name not in data:
+            yield f"{prefix}{name}: this key is missing"

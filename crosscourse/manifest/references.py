@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from crosscourse.errors import nearest
 from crosscourse.manifest.model import Manifest
+from crosscourse.manifest.problems import shown
 
 
 def library_problems(key: str, libraries: Sequence[str], manifest: Manifest) -> Iterator[str]:
@@ -26,4 +27,4 @@ def program_problems(key: str, program: str, manifest: Manifest) -> Iterator[str
 def tool_problems(key: str, tool: str, manifest: Manifest) -> Iterator[str]:
     """A name that is of no tool of ``[toolchain]``."""
     if tool not in manifest.toolchain:
-        yield f"{key}: [toolchain] has no '{tool}'. {nearest(tool, manifest.toolchain)}"
+        yield f"{key}: [toolchain] has no '{shown(tool)}'. {nearest(shown(tool), manifest.toolchain)}"

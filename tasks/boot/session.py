@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tarfile
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from crosscourse.formats.folder import unpack
 from tasks.boot import report, specs
 from tasks.boot.guest import disk, machine
 
@@ -79,10 +79,7 @@ def start(session: Session) -> report.Seen:
 def distribution_disk(package: Path, at: Places) -> Path:
     """A disk with the distribution, unpacked as a user would."""
     folder = at.scratch / "distribution"
-    # Python before 3.11.4 has no filters, and later ones warn without; the package is our own either way.
-    safe: dict[str, Any] = {"filter": "tar"} if hasattr(tarfile, "tar_filter") else {}
-    with tarfile.open(package) as archive:
-        archive.extractall(folder, **safe)  # noqa: S202  # made by the stage before
+    unpack(package, folder)
     image = at.scratch / "distribution.ext4"
     disk.make_ext4(image, size=disk.size_of(folder, room=_ROOM), label="distribution", at=at, folder=folder)
     return image

@@ -11,6 +11,8 @@ from crosscourse.archive import Entry
 from crosscourse.engine.spec import Spec
 from crosscourse.manifest import references
 from crosscourse.manifest.model import Artifact, Manifest
+from crosscourse.manifest.places import place_problems
+from crosscourse.manifest.types import DataPath, FolderMode, LinkTarget, Name, RootPath
 from tasks import names
 from tasks.members import Member
 from toolchains.targets import Target
@@ -31,24 +33,36 @@ class ResourceType(Artifact, frozen=True, kw_only=True, tag="resource-type"):
     ``metadata``: written to resource_metadata.json.
     """
 
-    programs: dict[str, str]
-    files: dict[str, str] = {}
-    folders: dict[str, str] = {}
-    links: dict[str, str] = {}
-    data: dict[str, str] = {}
+    programs: dict[RootPath, Name]
+    files: dict[RootPath, str] = {}
+    folders: dict[RootPath, FolderMode] = {}
+    links: dict[RootPath, LinkTarget] = {}
+    data: dict[RootPath, DataPath] = {}
     metadata: dict[str, str | bool]
 
     def problems(self, key: str, manifest: Manifest) -> Iterator[str]:
-        """Programs and tools that there are not, modes that are none, no path."""
+        """Programs and tools that there are not, paths that clash, links that lead outside, no path."""
         for path, program in self.programs.items():
             yield from references.program_problems(f'{key}.programs."{path}"', program, manifest)
-        for path, mode in self.folders.items():
-            if not mode or set(mode) - set("01234567"):
-                yield f"{key}.folders.\"{path}\": expected an octal mode such as '1777', got '{mode}'"
         for path, data in self.data.items():
             yield from references.tool_problems(f'{key}.data."{path}"', data.partition(":")[0], manifest)
+        for path, to in self.links.items():
+            if leads_outside(_inside(path), to):
+                yield f"{key}.links.\"{path}\": '{to}' leads out of the root filesystem"
+        yield from place_problems(self._places(key))
         if self.path is None:
             yield f"{key}.path: this key is missing: a resource type has a place in the distribution"
+
+    def _places(self, key: str) -> Iterator[tuple[str, str]]:
+        """The key of each path, with the path; folders, which others may be in, with '/' at the end."""
+        for title, paths in (
+            ("programs", self.programs),
+            ("files", self.files),
+            ("links", self.links),
+            ("data", self.data),
+        ):
+            yield from ((f'{key}.{title}."{path}"', _inside(path)) for path in paths)
+        yield from ((f'{key}.folders."{path}"', f"{_inside(path)}/") for path in self.folders)
 
 
 class ResourceTypeBuild(Spec, frozen=True, kw_only=True):
@@ -128,23 +142,34 @@ def entries(spec: ResourceTypeBuild, at: Places) -> Iterator[Entry]:
         yield Entry(name=_inside(path), source=at.need(step), mode=0o755)
     for path, data in spec.data.items():
         tool, _, where = data.partition(":")
-        yield from _data_entries(_inside(path), at.need(names.toolchain(tool)) / where)
+        installed = at.need(names.toolchain(tool))
+        yield from _data_entries(_inside(path), installed, installed / where)
 
 
-def _data_entries(name: str, path: Path) -> Iterator[Entry]:
-    """A file, or all files below a folder; a Python package's own modules are not data."""
+def _data_entries(name: str, tool: Path, path: Path) -> Iterator[Entry]:
+    """A file, or all files below a folder; a Python package's own modules are not data, nor are links."""
     from crosscourse.errors import CrosscourseError
 
-    if path.is_file():
+    if path.is_file() and path.resolve().is_relative_to(tool.resolve()):
         yield Entry(name=name, source=path)
-    elif path.is_dir():
+    elif path.is_dir() and path.resolve().is_relative_to(tool.resolve()):
         for found in path.rglob("*"):
-            if found.is_file() and found.suffix not in (".py", ".pyc"):
+            if found.is_file() and not found.is_symlink() and found.suffix not in (".py", ".pyc"):
                 yield Entry(name=f"{name}/{found.relative_to(path).as_posix()}", source=found)
     else:
         raise CrosscourseError(
             str(path), "this data is not in the installed package", "Check the artifact's `data` in the manifest."
         )
+
+
+def leads_outside(name: str, to: str) -> bool:
+    """Whether a link of that name and target leads above the root, for whoever looks at it from outside."""
+    depth = 0 if to.startswith("/") else name.count("/")
+    for part in to.split("/"):
+        depth += {"..": -1, ".": 0, "": 0}.get(part, 1)
+        if depth < 0:
+            return True
+    return False
 
 
 def _inside(path: str) -> str:

@@ -94,7 +94,7 @@ def each_file(check: FileCheck) -> ContentsCheck:
 def check_contents(contents: Contents, target: Expected, rules: tuple[Rule, ...]) -> tuple[Violation, ...]:
     """Every violation of every rule, sorted by file and then in the order of the rules."""
     violations = [
-        Violation(file=path, rule=each.id, found=finding.found, expected=finding.expected, why=each.why)
+        Violation(file=path, rule=each.id, found=_printable(finding.found), expected=finding.expected, why=each.why)
         for each in rules
         for path, finding in each.check(contents, target)
     ]
@@ -102,10 +102,16 @@ def check_contents(contents: Contents, target: Expected, rules: tuple[Rule, ...]
     return tuple(sorted(violations, key=lambda violation: violation.file))
 
 
+def _printable(text: str) -> str:
+    """What a file says of itself, as a terminal and a report may have it."""
+    return text if text.isprintable() else ascii(text)[1:-1]
+
+
 def verify_archive(archive: Path, target: Expected, rules: tuple[Rule, ...]) -> VerifyReport:
     """Checks every ELF file of a distribution (a tar archive) and of the archives in it against a target, by the rules.
 
-    Raises ArchiveError if the archive can't be read to its end; everything else is a violation.
+    Raises ArchiveError if the archive can't be read to its end; everything else is a violation, and so is what in it
+    can't be read or is beyond the bounds of what is looked into.
     """
     from crosscourse.binaries.archives import elf_files
 

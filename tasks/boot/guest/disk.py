@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from crosscourse import files
-from crosscourse.archive import Entry, with_parents
+from crosscourse.formats.entries import Entry, check_name, with_parents
 from crosscourse.run.environment import base_environment
 from tasks.boot.host.prerequisites import SYSTEM
 
@@ -25,23 +25,6 @@ def environment() -> dict[str, str]:
     """An environment in which the tools for file systems are found."""
     env = base_environment()
     return {**env, "PATH": ":".join([env["PATH"], *SYSTEM])}
-
-
-def write_folder(folder: Path, entries: Iterable[Entry]) -> None:
-    """The entries as files below ``folder``. Owners are whoever runs this."""
-    later = []
-    for entry in with_parents(entries):
-        path = folder / entry.name
-        if entry.link is not None:
-            path.symlink_to(entry.link)
-        elif entry.source is None:
-            path.mkdir(exist_ok=True)
-            later.append((path, entry.mode))
-        else:
-            path.write_bytes(entry.source if isinstance(entry.source, bytes) else entry.source.read_bytes())
-            path.chmod(entry.mode | 0o400)
-    for path, mode in reversed(later):
-        path.chmod(mode | 0o700)
 
 
 def make_ext4(image: Path, *, size: int, label: str, at: Places, folder: Path | None = None) -> None:
@@ -64,10 +47,12 @@ def make_ext4(image: Path, *, size: int, label: str, at: Places, folder: Path | 
 def _give_to_root(image: Path, folder: Path, at: Places) -> None:
     """mke2fs copies the builder's user and group; in the guest nobody has that number."""
     script = at.scratch / f"{image.name}.debugfs"
-    with script.open("w", encoding="utf-8") as stream:
+    with script.open("w", encoding="utf-8", errors="surrogateescape") as stream:
         for top, folders, names in os.walk(folder):
             for name in (*folders, *names):
-                inside = (Path(top) / name).relative_to(folder)
+                # debugfs reads a line as a command, and a quote that is written twice as one.
+                check_name(name)
+                inside = str((Path(top) / name).relative_to(folder)).replace('"', '""')
                 for key in ("uid", "gid"):
                     stream.write(f'set_inode_field "/{inside}" {key} 0\n')
     at.run(["debugfs", "-w", "-f", script, image], env=environment())
@@ -92,14 +77,14 @@ def write_cpio(path: Path, entries: Iterable[Entry]) -> None:
 
 def _content(entry: Entry) -> bytes:
     if entry.link is not None:
-        return entry.link.encode()
+        return entry.link.encode(errors="surrogateescape")
     if isinstance(entry.source, Path):
         return entry.source.read_bytes()
     return entry.source or b""
 
 
 def _write_member(stream: BinaryIO, number: int, name: str, mode: int, content: bytes) -> None:
-    encoded = name.encode() + b"\0"
+    encoded = name.encode(errors="surrogateescape") + b"\0"
     fields = (number, mode, 0, 0, 1, 0, len(content), 0, 0, 0, 0, len(encoded), 0)
     stream.write(b"070701" + b"".join(b"%08X" % value for value in fields) + encoded)
     _pad(stream)

@@ -38,6 +38,8 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 _CONFIG = "application/vnd.oci.image.config.v1+json"
 _LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+# What a program is called before it is at its place: no source has that name, as each has an end.
+_BUILT = "built"
 _WITHOUT = (
     "debconf",
     "debconf-2.0",
@@ -67,26 +69,28 @@ def make_layer(spec: specs.Image, at: Places) -> None:
         suite=spec.suite, architecture=spec.architecture, packages=tuple(spec.packages), without=_WITHOUT
     )
     found = tree.merge(apt.fetch(wanted, cache=at.caches, mirror=spec.mirror, at=at))
-    for place, program in spec.programs.items():
+    for number, (place, program) in enumerate(spec.programs.items()):
         at.status(f"compiling {program.name}")
-        built = at.scratch / Path(place).name
-        _compile(spec, program, built, at)
-        found[place] = Entry(name=place, source=built, mode=0o755)
+        # A folder for each: neither two places of one name, nor a place and a source, are one file then.
+        folder = at.scratch / str(number)
+        folder.mkdir()
+        _compile(spec, program, folder, at)
+        found[place] = Entry(name=place, source=folder / _BUILT, mode=0o755)
     for name, mode in _FOLDERS.items():
         found[name] = Entry(name=name, mode=mode)
-    archive.write_tgz(at.output(), found.values(), epoch=spec.date)
+    archive.write_tgz(at.output(), tree.settled(found).values(), epoch=spec.date)
 
 
-def _compile(spec: specs.Image, program: specs.Program, output: Path, at: Places) -> None:
+def _compile(spec: specs.Image, program: specs.Program, folder: Path, at: Places) -> None:
     """A program of one file, linked statically, in C or Go; a script as it is."""
-    source = at.scratch / program.name
+    source, output = folder / program.name, folder / _BUILT
     source.write_text(program.text, encoding="utf-8")
     if source.suffix == ".sh":
         source.replace(output)
     elif source.suffix == ".c":
         compiler = zig.compiler(at.need("toolchain:zig", "program"), target=spec.zig.target, cpu=spec.zig.cpu)
         env = base_environment(**zig.environment(at.caches))
-        at.run([*compiler, "-static", source.name, "-o", output], env=env, cwd=at.scratch)
+        at.run([*compiler, "-static", source.name, "-o", output], env=env, cwd=folder)
     else:
         goroot = at.need("toolchain:go", "program").parent.parent
         env = golang.environment(goroot, cache=at.caches, home=at.scratch, target=spec.go_env)

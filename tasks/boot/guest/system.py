@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from crosscourse.archive import Entry
 from crosscourse.debian import apt, tree
 from crosscourse.errors import CrosscourseError
+from crosscourse.formats.folder import write_folder
 from tasks.boot import specs
 from tasks.boot.guest import disk, kernel_modules
 
@@ -62,7 +63,7 @@ def make(spec: specs.System, at: Places) -> None:
     order = [name for name in order if name not in loaded]
     folder = at.scratch / "root"
     folder.mkdir()
-    disk.write_folder(folder, _root(found, kernel, order))
+    write_folder(folder, tree.settled({entry.name: entry for entry in _root(found, kernel, order)}).values())
     size = disk.size_of(folder, room=_ROOM)
     disk.make_ext4(at.output("root.ext4"), size=size, label="root", at=at, folder=folder)
     at.output("vmlinuz").write_bytes(kernel.image)
@@ -106,7 +107,10 @@ def _bytes(entry: Entry) -> bytes:
 
 def _initramfs(found: tree.Tree, kernel: _Kernel, order: list[str]) -> Iterator[Entry]:
     yield Entry(name="init", source=FILES / "initramfs-init", mode=0o755)
-    yield Entry(name="bin/busybox", source=found["usr/bin/busybox"].source, mode=0o755)
+    busybox = found.get("usr/bin/busybox")
+    if busybox is None:
+        raise KernelError("busybox-static", "has no usr/bin/busybox", "Choose another `suite` in [boot].")
+    yield Entry(name="bin/busybox", source=busybox.source, mode=0o755)
     for name in ("proc", "sys", "dev", "root"):
         yield Entry(name=name, mode=0o755)
     yield from _module_entries("modules", kernel, order)

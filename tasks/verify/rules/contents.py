@@ -23,12 +23,12 @@ NOT_EMPTY = Rule(
 
 def _readable(contents: Contents, _target: Expected) -> Iterator[tuple[str, Finding]]:
     for path, problem in contents.problems:
-        yield path, Finding(problem, "a sound ELF file")
+        yield path, Finding(problem, "a sound ELF file or archive")
 
 
 READABLE = Rule(
     id="readable",
-    title="every ELF file is whole",
-    why="A file that is cut off or damaged does not start, and nothing else about it can be checked.",
+    title="every ELF file and archive is whole, and was looked into",
+    why="A file that is cut off or damaged does not start, and of what was not read nothing can be said.",
     check=_readable,
 )

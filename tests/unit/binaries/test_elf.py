@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import random
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -146,6 +149,30 @@ def test_no_damage_is_a_traceback_or_a_hang() -> None:
         except ElfError:
             errors += 1
     assert errors > 100
+
+
+SEED = int(os.environ.get("SEED") or 9)
+
+
+def test_no_damage_of_numbers_is_a_traceback_or_a_hang(tmp_path: Path) -> None:
+    """Fields of headers at random, in memory and in a file, where a seek to nowhere is an error of the system."""
+    chance = random.Random(SEED)  # noqa: S311  # to be repeated
+    errors = 0
+    for number in range(200):
+        content = bytearray(chance.choice((WHOLE, build_elf(go=go_block({"GOARM": "7"})))))
+        for _ in range(chance.choice((1, 2, 8))):
+            at, size = chance.randrange(4, len(content) - 8), chance.choice((1, 2, 4, 8))
+            content[at : at + size] = chance.choice((b"\xff", b"\0", b"\x7f", b"\x80")) * size
+        (tmp_path / "x").write_bytes(content)
+        with (tmp_path / "x").open("rb") as stream:
+            for source in (stream, io.BytesIO(content)):
+                try:
+                    read_elf(source, "bin/x")
+                except ElfError:
+                    errors += 1
+                except Exception as error:
+                    pytest.fail(f"seed {SEED}, number {number}: {error!r}")
+    assert errors > 50
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import os
+import random
 import tarfile
 from pathlib import Path
 
 import pytest
 
-from crosscourse.archive import Entry
 from crosscourse.debian.tree import PackageError, Tree, configured, left_out, merge, merged_path
+from crosscourse.formats.entries import Entry, with_parents
+from crosscourse.formats.folder import write_folder
 
 Member = tuple[tarfile.TarInfo, bytes]
 
@@ -75,6 +78,8 @@ def merged(tmp_path: Path, *members: Member) -> Tree:
         ("./binary/x", "binary/x"),
         ("./opt/bin/x", "opt/bin/x"),
         ("./.hidden/x", ".hidden/x"),
+        (".hidden", ".hidden"),
+        ("/etc/x", "etc/x"),
     ],
 )
 def test_place(name: str, expected: str) -> None:
@@ -240,3 +245,82 @@ def test_a_hard_link_to_what_is_left_out_is_no_error(tmp_path: Path) -> None:
         link("./usr/lib/x/README", "./usr/share/doc/x/README", tarfile.LNKTYPE),
     )
     assert tree["usr/lib/x/README"].source == b"text"
+
+
+@pytest.mark.parametrize("to", ["/run", "../run", "/var/../run", "../../../../run", "/../../run"])
+def test_what_is_below_a_link_is_where_the_link_leads_inside_the_tree(tmp_path: Path, to: str) -> None:
+    tree = merged(
+        tmp_path,
+        folder("./var"),
+        link("./var/run", to),
+        folder("./var/run/x"),
+        member("./var/run/x/file", b"f"),
+        link("./var/run/l", "x"),
+    )
+    assert set(tree) == {"var", "var/run", "run/x", "run/x/file", "run/l"}
+    assert all(name == entry.name for name, entry in tree.items())
+    assert with_parents(tree.values())
+
+
+def test_a_link_out_of_the_tree_takes_nothing_with_it(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    tree = merged(
+        tmp_path, link("./a", str(outside)), link("./b", "../.."), member("./a/x", b"x"), member("./b/y", b"y")
+    )
+    assert set(tree) == {"a", "b", f"{outside}/x"[1:], "y"}
+    write_folder(tmp_path / "top", tree.values())
+    assert (list(outside.iterdir()), (tmp_path / "top" / "y").read_bytes()) == ([], b"y")
+
+
+def test_a_folder_gives_way_to_what_is_where_a_link_leads(tmp_path: Path) -> None:
+    tree = merged(
+        tmp_path, link("./a", "b"), folder("./a/c", mode=0o700), folder("./b/c", mode=0o750), member("./a/c/x", b"x")
+    )
+    assert (tree["b/c"].mode, tree["b/c/x"].source) == (0o750, b"x")
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        (member("../../x", b""),),
+        (member("./a/../../x", b""),),
+        (member("./x\ny", b""),),
+        (link("./a", "b"), link("./b", "a"), member("./a/x", b"")),
+        (link("./x", ""),),
+        (member("./a", b""), link("./b", "./nowhere", tarfile.LNKTYPE)),
+        (link("./b", "./b", tarfile.LNKTYPE),),
+        (folder("./a"), link("./b", "./a", tarfile.LNKTYPE)),
+    ],
+    ids=range(8),
+)
+def test_hostile_members_are_refused(tmp_path: Path, members: tuple[Member, ...]) -> None:
+    with pytest.raises(PackageError):
+        merged(tmp_path, *members)
+
+
+def test_a_hard_link_to_a_link_is_one(tmp_path: Path) -> None:
+    tree = merged(tmp_path, link("./a", "x"), link("./b", "./a", tarfile.LNKTYPE))
+    assert (tree["b"].link, tree["b"].name) == ("x", "b")
+
+
+SEED = int(os.environ.get("SEED") or 9)
+
+
+def test_damaged_packages_are_told(tmp_path: Path) -> None:
+    """Whatever is damaged in one; another seed is in the environment variable SEED."""
+    chance = random.Random(SEED)  # noqa: S311  # to be repeated
+    good = deb(tmp_path / "x.deb", member("./etc/x", b"x" * 2000), link("./y", "etc/x"), kind="gz").read_bytes()
+    for number in range(200):
+        damaged = bytearray(good)
+        for _ in range(chance.choice((1, 2, 8))):
+            damaged[chance.randrange(len(damaged))] = chance.randrange(256)
+        if chance.random() < 0.2:
+            del damaged[chance.randrange(len(damaged)) :]
+        (tmp_path / "x.deb").write_bytes(damaged)
+        try:
+            merge([tmp_path / "x.deb"])
+        except PackageError:
+            pass
+        except Exception as error:
+            pytest.fail(f"seed {SEED}, number {number}: {error!r}")

@@ -117,7 +117,7 @@ def test_missing_patch_names_the_nearest(tmp_path: Path) -> None:
 
 def test_two_artifacts_at_one_place(tmp_path: Path) -> None:
     text = GOOD + '\n[artifact.c]\nkind = "go-binary"\nsource = "a"\npackage = "./c"\npath = "bin/b"\n'
-    assert problems(tmp_path, text) == ["artifact.c.path: 'bin/b' is taken by artifact.b"]
+    assert problems(tmp_path, text) == ["artifact.c.path: 'bin/b' is taken by artifact.b.path"]
 
 
 def test_not_toml(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from crosscourse.engine.places import Places
 from crosscourse.errors import CrosscourseError
-from tasks.rootfs.native import ResourceTypeBuild, entries, needs
+from tasks.rootfs.native import ResourceTypeBuild, entries, leads_outside, needs
 from tests.unit.places import make_places
 
 SPEC = ResourceTypeBuild(
@@ -56,3 +56,36 @@ def test_entries(tmp_path: Path) -> None:
 def test_data_that_the_package_lacks(tmp_path: Path) -> None:
     with pytest.raises(CrosscourseError, match="not in the installed package"):
         list(entries(SPEC, places(tmp_path)))
+
+
+def test_data_that_leads_out_of_its_package_is_none(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("precious")
+    data = tmp_path / "zones" / "data"
+    data.mkdir(parents=True)
+    (data / "one").symlink_to(tmp_path / "precious")
+    with pytest.raises(CrosscourseError, match="not in the installed package"):
+        list(entries(SPEC, places(tmp_path)))
+    (data / "one").unlink()
+    (data / "one").write_text("1")
+    (data / "two").symlink_to(tmp_path / "precious")
+    (data / "up").symlink_to(tmp_path)
+    found = {entry.name for entry in entries(SPEC, places(tmp_path))}
+    assert "usr/share/zones/one" in found
+    assert not {"usr/share/zones/two", "usr/share/zones/up/precious"} & found
+
+
+@pytest.mark.parametrize(
+    ("name", "to", "outside"),
+    [
+        ("a", "..", True),
+        ("a/b", "..", False),
+        ("a/b", "../..", True),
+        ("a/b", "../c/../../d", True),
+        ("a/b", "/..", True),
+        ("a/b", "/x/../y", False),
+        ("a/b/c", "../../x", False),
+        ("a", "./x//y", False),
+    ],
+)
+def test_where_links_lead(name: str, to: str, outside: bool) -> None:
+    assert leads_outside(name, to) is outside

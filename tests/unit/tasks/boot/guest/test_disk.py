@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from crosscourse.archive import Entry
 from crosscourse.engine.places import Places
+from crosscourse.formats.entries import Entry, PlaceError
+from crosscourse.formats.folder import write_folder
 from crosscourse.run.process import CommandError
-from tasks.boot.guest.disk import MIB, environment, make_ext4, size_of, write_cpio, write_folder
+from tasks.boot.guest.disk import MIB, environment, make_ext4, size_of, write_cpio
 from tasks.boot.host.prerequisites import SYSTEM
 from tests.unit.places import make_places
 
@@ -199,17 +200,28 @@ def test_ext4_is_roots_whoever_made_it(tmp_path: Path, at: Places, monkeypatch: 
     top = tmp_path / "top"
     (top / "a folder").mkdir(parents=True)
     (top / "a folder" / "x'y").write_bytes(b"x")
+    (top / "a folder" / 'q"uote').write_bytes(b"x")
     (top / "away").symlink_to(tmp_path / "elsewhere")
-    paths = [top / "a folder", top / "a folder" / "x'y", top / "away"]
+    paths = [top / "a folder", top / "a folder" / "x'y", top / "a folder" / 'q"uote', top / "away"]
     if os.getuid() == 0:
         for path in paths:
             os.chown(path, 1234, 1234, follow_symlinks=False)
         make_ext4(tmp_path / "other.ext4", size=MIB, label="x", at=at, folder=top)
         monkeypatch.setattr(os, "getuid", lambda: 1234)
-    names = ["/", *(f"/{path.relative_to(top)}" for path in paths)]
+    names = ["/", *(f"/{path.relative_to(top)}".replace('"', '""') for path in paths)]
     make_ext4(tmp_path / "x.ext4", size=MIB, label="x", at=at, folder=top)
     assert owners(tmp_path / "x.ext4", *names) == {("0", "0")}
     assert debugfs(tmp_path / "x.ext4", 'cat "/a folder/x\'y"') == "x"
+
+
+@pytest.mark.parametrize("name", ["x\n!touch gone", "x\ty"])
+def test_no_name_of_a_file_is_a_command(tmp_path: Path, at: Places, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    needs("mke2fs")
+    (tmp_path / "top").mkdir()
+    (tmp_path / "top" / name).touch()
+    monkeypatch.setattr(os, "getuid", lambda: 1234)
+    with pytest.raises(PlaceError, match="control"):
+        make_ext4(tmp_path / "x.ext4", size=MIB, label="x", at=at, folder=tmp_path / "top")
 
 
 def test_ext4_of_nothing_is_sparse(tmp_path: Path, at: Places) -> None:
