@@ -17,6 +17,8 @@ from crosscourse.run import watchdog
 
 # What a person waits without a word, in seconds.
 PATIENCE = 5
+# Of what a program prints, this much of the end is kept for an error (bytes); the log has all.
+_KEPT = 1 << 18
 
 
 class Failed(Exception):
@@ -84,7 +86,7 @@ class Programs:
             stream.write(block)
 
     def _follow(self, program: subprocess.Popen[bytes], what: str) -> str:
-        """All that a program prints, which goes to the log as far as there is room; says so if it takes long."""
+        """The end of what a program prints, which goes to the log as far as there is room; says so if it takes long."""
         assert program.stdout is not None
         begin, told, output = time.monotonic(), False, b""
         with selectors.DefaultSelector() as selector:
@@ -94,7 +96,7 @@ class Programs:
                     block = os.read(program.stdout.fileno(), 1 << 16)
                     if not block:
                         return output.decode(errors="replace")
-                    output += block
+                    output = (output + block)[-_KEPT:]
                     self._write(block)
                 if not told and time.monotonic() - begin > PATIENCE:
                     told = True
