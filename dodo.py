@@ -15,7 +15,7 @@ from doit import doit_cmd
 import crosscourse.start.handover  # noqa: F401  # the first of ours: a doit that can't load the rest stops here
 from crosscourse.engine.step import Step
 from crosscourse.project import open_project
-from tasks import artifacts, go_modules, patches, sources, test_source, toolchain
+from tasks import artifacts, go_modules, lock, patches, sources, test_source, toolchain
 from tasks.boot import steps as boot
 from tasks.kinds import TABLES
 from tasks.package import steps as package
@@ -95,7 +95,12 @@ def task_test_source() -> Tasks:
 
 def task_guest() -> Tasks:
     """9. What an emulated machine of the target runs: a Debian system, an image for tasks."""
-    yield from across_targets("guest", lambda target: boot.guest_steps(manifest, layout, target, settings.debian))
+    yield from across_targets("guest", lambda target: boot.guest_steps(manifest, layout, target))
+
+
+def task_lock() -> Tasks:
+    """The Debian packages of root filesystems and guests, asked anew and written to releases/locks/."""
+    yield from for_each_target(targets, "lock", lambda target: lock.steps(manifest, layout, target), project.shared)
 
 
 def task_boot() -> Tasks:

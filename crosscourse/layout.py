@@ -71,6 +71,10 @@ class Layout:
         """The release's manifest."""
         return self.root / "releases" / f"{self.release}.toml"
 
+    def lock(self, target: str) -> Path:
+        """Which Debian packages a target's root filesystems are made of."""
+        return self.root / "releases" / "locks" / f"{self.release}.{target}.json"
+
     @cached_property
     def home(self) -> Path:
         """HOME of programs that are run for this release."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crosscourse import files
 from crosscourse.engine.shared import Shared
 from crosscourse.errors import CrosscourseError, UnknownNameError
 from crosscourse.git.fingerprint import Fingerprints
@@ -156,6 +155,10 @@ def share(layout: Layout, settings: Chosen) -> Shared:
         build=layout.build,
         cache=layout.cache,
         limit=settings.cache_bytes,
+        origins={
+            **({"debian": (settings.debian,)} if settings.debian else {}),
+            "debian-archives": tuple(settings.debian_archives),
+        },
         fingerprints=Fingerprints(),
         make_pool=pool,
         make_code=code,

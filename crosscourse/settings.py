@@ -1,7 +1,8 @@
 """A person's own settings: the untracked file ``crosscourse.toml`` and the variables of the command line.
 
 The file may say: ``release``, ``target``, ``cache`` (a folder), ``cache-size`` (of the result cache, ``"10 GB"``),
-``jobs`` (a number), ``debian`` (the URL of a Debian mirror), ``[override]`` (source → folder of one's own) and
+``jobs`` (a number), ``debian`` (the URL of a Debian mirror), ``debian-archives``
+(URLs and folders that have old versions of its packages), ``[override]`` (source → folder of one's own) and
 ``[omit]`` (source → paths that one's mirror lacks).
 """
 
@@ -47,6 +48,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     cache: str | None = None
     jobs: Annotated[int, msgspec.Meta(ge=1, le=MOST)] | None = None
     debian: str | None = None
+    debian_archives: list[str] = msgspec.field(name="debian-archives", default_factory=list)
     cache_size: Annotated[str, msgspec.Meta(pattern=SIZE, description="a size such as '10 GB'")] | None = msgspec.field(
         name="cache-size", default=None
     )
@@ -93,6 +95,7 @@ def read_settings(root: Path, variables: Mapping[str, str]) -> Chosen:
         cache=_cache(root, settings, variables),
         jobs=_typed_jobs(variables["jobs"]) if "jobs" in variables else settings.jobs,
         debian=settings.debian,
+        debian_archives=settings.debian_archives,
         cache_size=settings.cache_size,
         override=override,
         typed=list(typed),

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from crosscourse.engine.step import SourceFolder, Step
 from crosscourse.layout import Layout
+from crosscourse.manifest import locks
+from crosscourse.manifest.locks import Lock
 from crosscourse.manifest.model import Manifest
 from tasks import names
 from tasks.kinds import kind_of, step_name
@@ -15,17 +17,18 @@ from toolchains.targets import Target, get_target
 def steps(manifest: Manifest, layout: Layout, target: str, stage: str) -> Iterator[Step]:
     """A step for each artifact that is made in ``stage``, for one target."""
     machine = get_target(target)
+    lock = locks.read(layout.lock(target)) if manifest.debian else Lock()
     # One object for all artifacts of a source: every run of doit makes all of these, and paths are slow to make.
     sources = {name: SourceFolder(name=name, path=layout.checkout(name)) for name in manifest.source}
     for name, table in manifest.artifact.items():
         if kind_of(table).stage == stage:
-            yield _step(manifest, layout, machine, name, sources[table.source])
+            yield _step(manifest, layout, machine, lock, name, sources[table.source])
 
 
-def _step(manifest: Manifest, layout: Layout, target: Target, name: str, source: SourceFolder) -> Step:
+def _step(manifest: Manifest, layout: Layout, target: Target, lock: Lock, name: str, source: SourceFolder) -> Step:
     table = manifest.artifact[name]
     kind = kind_of(table)
-    spec = kind.spec_of(manifest, target, name, table)
+    spec = kind.spec_of(manifest, target, lock, name, table)
     needs = kind.needs(spec)
     folder = layout.build / target.name / kind.folder(name)
     modules = manifest.source[table.source].modules == "proxy" and names.toolchain("go") in needs

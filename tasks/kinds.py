@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from crosscourse.engine.spec import Spec
 from crosscourse.manifest.boot import BootPrograms, BootWorker
+from crosscourse.manifest.locks import Lock
 from crosscourse.manifest.model import Artifact, Manifest, Tables
 from tasks import names
 from tasks.compile import c_program, go_binary, static_library
 from tasks.members import Member
-from tasks.rootfs import native
+from tasks.rootfs import debian, native
 from toolchains.targets import Target
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ class Kind(Protocol[T, S]):
     def members(self, name: str, table: T, /) -> Iterator[Member]:
         """What of it goes into a distribution, if it has a path there."""
 
-    def spec_of(self, manifest: Manifest, target: Target, name: str, table: T, /) -> S:
-        """All that decides how it comes out for a target, but the source and what is needed."""
+    def spec_of(self, manifest: Manifest, target: Target, lock: Lock, name: str, table: T, /) -> S:
+        """All that decides how it comes out for a target, but the source and what is needed. ``lock``: the target's."""
 
     def needs(self, spec: S, /) -> tuple[str, ...]:
         """The steps whose results it is made of."""
@@ -60,6 +61,7 @@ KINDS: Mapping[str, Kind[Any, Any]] = {
     "c-program": c_program,
     "static-library": static_library,
     "resource-type": native,
+    "debian-resource-type": debian,
 }
 
 TABLES = Tables(artifacts=tuple(kind.table for kind in KINDS.values()), boots=(BootPrograms, BootWorker))

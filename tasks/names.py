@@ -48,6 +48,11 @@ def guest(target: str, part: str) -> str:
     return f"guest:{target}:{part}"
 
 
+def lock(target: str, what: str) -> str:
+    """The step that asks anew what something is made of. ``what``: ``debian``, ..."""
+    return f"lock:{target}:{what}"
+
+
 def boot(target: str, group: str, scenario: str) -> str:
     """The step of one boot. ``group``: ``boot``, or ``boot-more`` for what is no part of that."""
     return f"{group}:{target}:{scenario}"

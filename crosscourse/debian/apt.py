@@ -8,14 +8,12 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from crosscourse import files
-from crosscourse.engine.lock import in_turn
 from crosscourse.errors import CrosscourseError
+from crosscourse.manifest.locks import Wanted
 from crosscourse.run import process
 from crosscourse.run.environment import base_environment
 from crosscourse.run.retry import retrying
@@ -31,20 +29,6 @@ KEYRINGS = (
 
 class DebianError(CrosscourseError):
     """Packages that can't be had."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """Packages of one suite for one architecture, with all that they depend on.
-
-    ``architecture``: Debian's name, ``armhf``. ``without``: packages that are taken to be there already, unless they
-    are asked for by name: neither they nor what only they need is fetched.
-    """
-
-    suite: str
-    architecture: str
-    packages: tuple[str, ...]
-    without: tuple[str, ...] = field(default=())
 
 
 def find_mirror(chosen: str | None, at: Places) -> str:
@@ -83,39 +67,8 @@ def find_keyring() -> Path:
     )
 
 
-def fetch(wanted: Wanted, *, cache: Path, mirror: str | None, at: Places) -> list[Path]:
-    """The .deb files of ``wanted`` and of all that it depends on, in ``cache``, in a fixed order.
-
-    What is in the cache already is not fetched again. Raises DebianError (a package that is not there, a signature
-    that is wrong), CommandError (no network).
-    """
-    folder = cache / "debian" / f"{wanted.suite}-{wanted.architecture}"
-    folder.mkdir(parents=True, exist_ok=True)
-    with in_turn(folder / "lock", at.status):
-        configuration = _configure(folder, wanted, find_mirror(mirror, at))
-        env = base_environment(APT_CONFIG=str(configuration), DEBIAN_FRONTEND="noninteractive")
-        at.status(f"reading the index of Debian {wanted.suite} for {wanted.architecture}")
-        _apt(["update", "--error-on=any"], env, at)
-        install = ["--yes", "install", *wanted.packages]
-        plan = _apt(["--simulate", *install], env, at)
-        names = sorted(
-            _file_name(*match) for match in re.findall(r"^Inst (\S+) \((\S+) .*\[(\w+)\]\)", plan, re.MULTILINE)
-        )
-        at.status(f"fetching {len(names)} Debian packages")
-        _apt(["--download-only", *install], env, at)
-    archives = folder / "archives"
-    missing = [name for name in names if not (archives / name).is_file()]
-    if missing or not names:
-        raise DebianError("apt-get", f"did not fetch {', '.join(missing) or 'anything'}", f"Its log: {at.log}")
-    return [archives / name for name in names]
-
-
-def _file_name(package: str, version: str, architecture: str) -> str:
-    """As apt names what it fetched: characters that could mislead are written as in a URL."""
-    return f"{package}_{quote(version, safe='+~-.').replace('%3A', '%3a')}_{architecture}.deb"
-
-
-def _apt(words: Sequence[str], env: dict[str, str], at: Places) -> str:
+def run(words: Sequence[str], env: dict[str, str], at: Places) -> str:
+    """Run apt-get, again after network trouble; returns what it printed. Raises DebianError, CommandError."""
     try:
         return retrying(lambda: at.run(["apt-get", *words], env=env), status=at.status)
     except process.CommandError as error:
@@ -129,7 +82,7 @@ def _apt(words: Sequence[str], env: dict[str, str], at: Places) -> str:
         raise
 
 
-def _configure(folder: Path, wanted: Wanted, mirror: str) -> Path:
+def configure(folder: Path, wanted: Wanted, mirror: str) -> Path:
     """apt's private root: nothing of the machine's own apt is read or written but how the network is reached."""
     for name in ("etc/preferences.d", "etc/apt.conf.d", "etc/trusted.gpg.d", "lists/partial", "archives/partial"):
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -156,6 +109,8 @@ def _configure(folder: Path, wanted: Wanted, mirror: str) -> Path:
         # As root, apt would fetch as another user, who need not be able to write here.
         "APT::Sandbox::User": "root",
         "Acquire::Languages": "none",
+        # What is printed of a package to fetch; else it may be MD5.
+        "Acquire::ForceHash": "SHA256",
         **_proxies(),
     }
     text = "".join(f'{key} "{value}";\n' for key, value in rows.items())

@@ -263,6 +263,7 @@ class Job:
             source_folder=step.source.path if step.source else None,
             own_place=step.place,
             paths=step.paths,
+            origins=self.shared.origins,
             reported=self.reported,
         )
 

@@ -21,6 +21,7 @@ class Places:
     ``scratch``: an empty folder, removed at the end. ``caches``: the user's cache folder, for the caches of compilers,
     which may decide how long the work takes and never what comes out. ``needed``: of each step that is needed its
     outputs by label, or its place under the label "". ``paths``: where more of what the spec speaks of lies.
+    ``origins``: where a person wants things fetched from, by the sort of thing: only for what is known by its digest.
     ``grant``: what heavy work may use. ``reported``: what a person should read when the step is done.
     ``learned``: what was read of the source, if the work found out.
     """
@@ -36,6 +37,7 @@ class Places:
     source_folder: Path | None = None
     own_place: Path | None = None
     paths: Mapping[str, Path] = field(default_factory=dict)
+    origins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     reported: list[str] = field(default_factory=list)
     learned: list[Reads] = field(default_factory=list)
 

@@ -43,9 +43,10 @@ class Fingerprints(Protocol):
 @dataclass(kw_only=True)
 class Shared:
     """``build``: the folder for logs and scratch. ``cache``: the user's cache folder; ``limit``: bytes that the result
-    cache is kept within. ``statuses``: what the steps do. ``children``: what they started; set by the run, and kept
-    when it has ended, so that a step that begins later starts nothing. ``asked``: the steps whose places were asked
-    whether they are sound. The rest is made when needed.
+    cache is kept within. ``origins``: where a person wants things fetched from, by the sort of thing. ``statuses``:
+    what the steps do. ``children``: what they started; set by the run, and kept when it has ended, so that a step
+    that begins later starts nothing. ``asked``: the steps whose places were asked whether they are sound. The rest
+    is made when needed.
     """
 
     build: Path
@@ -55,6 +56,7 @@ class Shared:
     make_pool: Callable[[], Pool]
     make_code: Callable[[], Code]
     make_results: Callable[[], Results]
+    origins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     statuses: Statuses = field(default_factory=Statuses)
     children: Children | None = None
     steps: dict[str, Step] = field(default_factory=dict)

@@ -78,6 +78,16 @@ class Source(Table, frozen=True, kw_only=True):
     why: str = ""
 
 
+class Debian(Table, frozen=True, kw_only=True):
+    """``[debian]``: the ``suite`` of Debian that root filesystems are made of.
+
+    ``without``: packages that are taken to be there already: what others need only to be installed.
+    """
+
+    suite: Suite
+    without: list[DebianPackage] = []
+
+
 class Artifact(Table, frozen=True, kw_only=True, tag_field="kind"):
     """``[artifact.NAME]``: one thing made from a source for a target; the base of the tables of all kinds.
 
@@ -138,6 +148,7 @@ class Manifest(Table, frozen=True, kw_only=True):
     go: GoSettings = GoSettings()
     source: dict[Name, Source]
     artifact: dict[Name, Artifact]
+    debian: Debian | None = None
     boot: Boot | None = None
 
     @property

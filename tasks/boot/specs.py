@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from crosscourse.engine.spec import Spec
 from crosscourse.manifest.boot import BootProgram, Scenario
+from crosscourse.manifest.locks import Pinned
 from toolchains.targets import Machine, Zig
 
 
@@ -15,18 +16,15 @@ class Host(Spec, frozen=True, kw_only=True):
 
 
 class System(Spec, frozen=True, kw_only=True):
-    """The guest's system. ``architecture``: Debian's name. ``drivers``: kernel modules that its machine needs first.
+    """The guest's system. ``kernel``: the packages that its kernel is in; ``packages``: all others.
 
-    ``mirror``: of Debian packages; None: the one that this machine's apt uses.
+    ``drivers``: kernel modules that its machine needs first.
     """
 
-    suite: str
-    architecture: str
-    packages: list[str]
-    kernel: str
+    kernel: Pinned
+    packages: Pinned
     drivers: list[str]
     modules: list[str]
-    mirror: str | None
 
 
 class Program(Spec, frozen=True, kw_only=True):
@@ -39,11 +37,8 @@ class Program(Spec, frozen=True, kw_only=True):
 class Image(Spec, frozen=True, kw_only=True):
     """The layer that all entries of the image for tasks share. ``programs``: path in the image → its source."""
 
-    suite: str
-    architecture: str
-    packages: list[str]
+    packages: Pinned
     programs: dict[str, Program]
-    mirror: str | None
     go_env: dict[str, str]
     go_flags: list[str]
     zig: Zig

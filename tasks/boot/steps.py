@@ -13,10 +13,13 @@ from crosscourse.engine.spec import Nothing
 from crosscourse.engine.step import Step
 from crosscourse.errors import CrosscourseError
 from crosscourse.layout import Layout
+from crosscourse.manifest import locks
 from crosscourse.manifest.boot import BootPrograms, BootWorker, Scenario
+from crosscourse.manifest.locks import Lock, Wanted
 from crosscourse.manifest.model import Boot, Manifest
 from tasks import names
 from tasks.boot import specs, works
+from tasks.boot.guest import packages
 from tasks.boot.guest import works as guest_works
 from toolchains.targets import Target, get_target, host_target
 
@@ -36,15 +39,23 @@ class ImpossibleError(CrosscourseError):
     """A boot that this release, this target or this machine has no way to."""
 
 
-def guest_steps(manifest: Manifest, layout: Layout, target: str, mirror: str | None) -> Iterator[Step]:
+def wanted(manifest: Manifest, target: Target) -> dict[str, Wanted]:
+    """What the guest is made of, as the lock file is asked for it; nothing where there is no guest."""
+    if manifest.boot is None or target.machine is None:
+        return {}
+    return packages.wanted(manifest.boot, target)
+
+
+def guest_steps(manifest: Manifest, layout: Layout, target: str) -> Iterator[Step]:
     """What the host needs, the guest's system, and the image that the pipeline's tasks run in."""
     boot, machine = manifest.boot, get_target(target)
     if boot is None or _obstacle(manifest, layout, machine):
         return
+    lock = locks.read(layout.lock(target))
     yield _host(machine, boot)
-    yield _system(layout, machine, boot, mirror)
+    yield _system(layout, machine, boot, lock)
     if isinstance(boot, BootWorker):
-        yield _image(manifest, layout, machine, boot, mirror)
+        yield _image(manifest, layout, machine, boot, lock)
 
 
 def steps(manifest: Manifest, layout: Layout, target: str) -> Iterator[Step]:
@@ -126,20 +137,18 @@ def _is_there(_spec: specs.Host, _place: Path) -> str:
     return "there"
 
 
-def _system(layout: Layout, target: Target, boot: Boot, mirror: str | None) -> Step:
+def _system(layout: Layout, target: Target, boot: Boot, lock: Lock) -> Step:
     folder = layout.report(target.name, "guest")
+    wanted = packages.wanted(boot, target)
     return Step(
         name=names.guest(target.name, "system"),
         stage="guest",
         doc=f"a Debian {boot.suite} system for an emulated {target.name} machine",
         spec=specs.System(
-            suite=boot.suite,
-            architecture=target.debian,
-            packages=boot.packages,
-            kernel=target.emulated.kernel,
+            kernel=lock.pinned(packages.KERNEL, wanted[packages.KERNEL]),
+            packages=lock.pinned(packages.SYSTEM, wanted[packages.SYSTEM]),
             drivers=target.emulated.modules,
             modules=boot.modules,
-            mirror=mirror,
         ),
         work=guest_works.make_system,
         after=(names.guest(target.name, "host"),),
@@ -147,20 +156,17 @@ def _system(layout: Layout, target: Target, boot: Boot, mirror: str | None) -> S
     )
 
 
-def _image(manifest: Manifest, layout: Layout, target: Target, boot: BootWorker, mirror: str | None) -> Step:
+def _image(manifest: Manifest, layout: Layout, target: Target, boot: BootWorker, lock: Lock) -> Step:
     return Step(
         name=names.guest(target.name, "image"),
         stage="guest",
         doc=f"the image for tasks on {target.name}",
         spec=specs.Image(
-            suite=boot.suite,
-            architecture=target.debian,
-            packages=boot.image,
+            packages=lock.pinned(packages.IMAGE, packages.wanted(boot, target)[packages.IMAGE]),
             programs={
                 place: specs.Program(name=Path(source).name, text=(layout.root / source).read_text(encoding="utf-8"))
                 for place, source in boot.image_programs.items()
             },
-            mirror=mirror,
             go_env=target.go_env,
             go_flags=manifest.go.flags,
             zig=target.zig,

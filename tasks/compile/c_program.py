@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
 from crosscourse.manifest import references
+from crosscourse.manifest.locks import Lock
 from crosscourse.manifest.model import Artifact, Manifest
 from crosscourse.manifest.types import Line, Name, RelativePath
 from tasks.compile import c, program
@@ -53,7 +54,9 @@ turn_of_source = False
 folder, outputs, members = program.folder, program.outputs, program.members
 
 
-def spec_of(manifest: Manifest, target: Target, name: str, table: CProgram) -> CProgramBuild:  # noqa: ARG001
+def spec_of(
+    manifest: Manifest, target: Target, lock: Lock, name: str, table: CProgram  # noqa: ARG001  # one for all kinds
+) -> CProgramBuild:
     """What decides how it comes out for a target."""
     return CProgramBuild(
         files=tuple(table.files),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from crosscourse import files
 from crosscourse.engine.spec import Spec
 from crosscourse.manifest import placeholders, references
+from crosscourse.manifest.locks import Lock
 from crosscourse.manifest.model import Artifact, Manifest
 from crosscourse.manifest.types import FolderPath, GoPackage, GoTag, Line, Name
 from tasks import names
@@ -86,7 +87,9 @@ turn_of_source = True
 folder, outputs, members = program.folder, program.outputs, program.members
 
 
-def spec_of(manifest: Manifest, target: Target, name: str, table: GoBinary) -> GoBuild:  # noqa: ARG001
+def spec_of(
+    manifest: Manifest, target: Target, lock: Lock, name: str, table: GoBinary  # noqa: ARG001  # one for all kinds
+) -> GoBuild:
     """What decides how it comes out for a target."""
     own = " ".join(placeholders.fill_in(flag, manifest, table.source) for flag in table.ldflags)
     return GoBuild(

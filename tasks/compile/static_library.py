@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
+from crosscourse.manifest.locks import Lock
 from crosscourse.manifest.model import Artifact, Manifest
 from crosscourse.manifest.placeholders import source_version
 from crosscourse.manifest.places import place_problems
@@ -76,7 +77,9 @@ def members(name: str, table: StaticLibrary) -> Iterator[Member]:
     return (Member(output=label, path=label) for label in outputs(name, table))
 
 
-def spec_of(manifest: Manifest, target: Target, name: str, table: StaticLibrary) -> StaticLibraryBuild:
+def spec_of(
+    manifest: Manifest, target: Target, lock: Lock, name: str, table: StaticLibrary  # noqa: ARG001  # one for all kinds
+) -> StaticLibraryBuild:
     """What decides how it comes out for a target."""
     return StaticLibraryBuild(
         name=name,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from crosscourse.archive import Entry
 from crosscourse.engine.spec import Spec
 from crosscourse.manifest import references
+from crosscourse.manifest.locks import Lock
 from crosscourse.manifest.model import Artifact, Manifest
 from crosscourse.manifest.places import place_problems
 from crosscourse.manifest.types import DataPath, FolderMode, LinkTarget, Name, RootPath
@@ -102,7 +103,9 @@ def members(name: str, table: ResourceType) -> Iterator[Member]:  # noqa: ARG001
     return (Member(output=part, path=part) for part in (ROOTFS, METADATA))
 
 
-def spec_of(manifest: Manifest, target: Target, name: str, table: ResourceType) -> ResourceTypeBuild:  # noqa: ARG001
+def spec_of(
+    manifest: Manifest, target: Target, lock: Lock, name: str, table: ResourceType  # noqa: ARG001  # one for all kinds
+) -> ResourceTypeBuild:
     """What decides how it comes out for a target."""
     return ResourceTypeBuild(
         programs={path: names.compile(target.name, program) for path, program in table.programs.items()},

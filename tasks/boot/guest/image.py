@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from crosscourse import archive
 from crosscourse.archive import Entry
-from crosscourse.debian import apt, tree
+from crosscourse.debian import pool, tree
 from crosscourse.run.environment import base_environment
 from tasks.boot import specs
 from tasks.boot.host.registry import Registry, digest
@@ -40,17 +40,6 @@ _CONFIG = "application/vnd.oci.image.config.v1+json"
 _LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 # What a program is called before it is at its place: no source has that name, as each has an end.
 _BUILT = "built"
-_WITHOUT = (
-    "debconf",
-    "debconf-2.0",
-    "dpkg",
-    "perl",
-    "usr-is-merged",
-    "usrmerge",
-    "media-types",
-    "mailcap",
-    "mime-support",
-)
 _FOLDERS = {"tmp": 0o1777, "root": 0o700, "proc": 0o755, "sys": 0o755, "dev": 0o755, "run": 0o755, "mnt": 0o755}
 
 
@@ -65,10 +54,7 @@ class Image:
 
 def make_layer(spec: specs.Image, at: Places) -> None:
     """Make the layer that all entries of the index share. Raises DebianError, CommandError."""
-    wanted = apt.Wanted(
-        suite=spec.suite, architecture=spec.architecture, packages=tuple(spec.packages), without=_WITHOUT
-    )
-    found = tree.merge(apt.fetch(wanted, cache=at.caches, mirror=spec.mirror, at=at))
+    found = tree.merge(pool.fetch_pinned(spec.packages, at))
     for number, (place, program) in enumerate(spec.programs.items()):
         at.status(f"compiling {program.name}")
         # A folder for each: neither two places of one name, nor a place and a source, are one file then.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crosscourse.archive import Entry
-from crosscourse.debian import apt, tree
+from crosscourse.debian import pool, tree
 from crosscourse.errors import CrosscourseError
 from crosscourse.formats.folder import write_folder
 from tasks.boot import specs
@@ -21,27 +21,9 @@ FILES = Path(__file__).resolve().parent.parent / "files"
 # What goes into the guest beside packages: part of this code.
 CODE_FILES = ("../files/initramfs-init", "../files/guest-init")
 
-# In every guest: what the first processes are written in, and drivers for the disks and ports of any machine.
-PACKAGES = ("busybox-static",)
+# In every guest: drivers for the disks and ports of any machine.
 _FIRST_MODULES = ("virtio_blk", "ext4", "crc32c_generic")
 _MODULES = ("virtio_net", "virtio_console")
-# What a kernel package needs in order to be installed, not to run.
-_WITHOUT_KERNEL = ("initramfs-tools", "linux-initramfs-tool", "kmod", "linux-base")
-# What packages need for their scripts, which are not run.
-_WITHOUT = (
-    "adduser",
-    "debconf",
-    "debconf-2.0",
-    "dpkg",
-    "init-system-helpers",
-    "perl",
-    "perl-base",
-    "sensible-utils",
-    "tar",
-    "udev",
-    "usr-is-merged",
-    "usrmerge",
-)
 _FOLDERS = ("dev", "proc", "sys", "run", "tmp", "root", "work", "usr/local", "var/tmp", "etc")
 _ROOM = 64 * disk.MIB
 
@@ -52,8 +34,8 @@ class KernelError(CrosscourseError):
 
 def make(spec: specs.System, at: Places) -> None:
     """Make the guest's system. Raises DebianError, KernelError, ModuleError, CommandError."""
-    kernel = _kernel(_packages(spec, at, (spec.kernel,), _WITHOUT_KERNEL))
-    found = tree.merge(_packages(spec, at, (*PACKAGES, *spec.packages), _WITHOUT))
+    kernel = _kernel(pool.fetch_pinned(spec.kernel, at))
+    found = tree.merge(pool.fetch_pinned(spec.packages, at))
     at.status("making the guest's disk")
     first = [*spec.drivers, *_FIRST_MODULES]
     order = kernel_modules.load_order(first, kernel.modules, kernel.builtin)
@@ -67,11 +49,6 @@ def make(spec: specs.System, at: Places) -> None:
     size = disk.size_of(folder, room=_ROOM)
     disk.make_ext4(at.output("root.ext4"), size=size, label="root", at=at, folder=folder)
     at.output("vmlinuz").write_bytes(kernel.image)
-
-
-def _packages(spec: specs.System, at: Places, names: tuple[str, ...], without: tuple[str, ...]) -> list[Path]:
-    wanted = apt.Wanted(suite=spec.suite, architecture=spec.architecture, packages=names, without=without)
-    return apt.fetch(wanted, cache=at.caches, mirror=spec.mirror, at=at)
 
 
 @dataclass(frozen=True, kw_only=True)

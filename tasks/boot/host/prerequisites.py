@@ -9,24 +9,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from crosscourse.debian.apt import KEYRINGS
 from crosscourse.errors import CrosscourseError
 from toolchains.targets import Machine
 
 
 @dataclass(frozen=True, kw_only=True)
 class Need:
-    """A program (any one of ``names``) or a file, and the packages that bring it."""
+    """A program (any one of ``names``), and the packages that bring it."""
 
     names: tuple[str, ...]
     debian: str
     fedora: str
-    files: tuple[Path, ...] = ()
 
     @property
     def title(self) -> str:
         """How it is called in messages."""
-        return " or ".join([*self.names, *map(str, self.files[:1])])
+        return " or ".join(self.names)
 
 
 class MissingError(CrosscourseError):
@@ -52,8 +50,6 @@ SYSTEM = ("/usr/sbin", "/sbin", "/usr/local/sbin")
 _FOLDERS = ("/usr/lib/postgresql/*/bin", *SYSTEM)
 _FILE_SYSTEMS = Need(names=("mke2fs",), debian="e2fsprogs", fedora="e2fsprogs")
 _DEBUGFS = Need(names=("debugfs",), debian="e2fsprogs", fedora="e2fsprogs")
-_APT = Need(names=("apt-get",), debian="apt", fedora="apt")
-_KEYS = Need(names=(), files=KEYRINGS, debian="debian-archive-keyring", fedora="debian-keyring")
 INITDB = Need(names=("initdb",), debian="postgresql", fedora="postgresql-server")
 POSTGRES = Need(names=("postgres",), debian="postgresql", fedora="postgresql-server")
 REGISTRY = Need(names=("docker-registry", "registry"), debian="docker-registry", fedora="docker-distribution")
@@ -71,7 +67,7 @@ def needs(machine: Machine, *, worker: bool) -> list[Need]:
     debian, fedora = _EMULATORS.get(machine.emulator, (machine.emulator, machine.emulator))
     servers = [INITDB, POSTGRES, REGISTRY] if worker else []
     emulator = Need(names=(machine.emulator,), debian=debian, fedora=fedora)
-    return [emulator, *servers, _FILE_SYSTEMS, _DEBUGFS, _APT, _KEYS]
+    return [emulator, *servers, _FILE_SYSTEMS, _DEBUGFS]
 
 
 def find(need: Need) -> Path | None:
@@ -80,7 +76,7 @@ def find(need: Need) -> Path | None:
         found = shutil.which(name) or _elsewhere(name)
         if found:
             return Path(found)
-    return next((path for path in need.files if path.is_file()), None)
+    return None
 
 
 def _elsewhere(name: str) -> str | None:

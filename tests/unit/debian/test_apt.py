@@ -1,4 +1,4 @@
-"""Debian packages by apt: what it is told, how its answers are read. A small script stands for apt-get's network."""
+"""What packages come to, by apt: what it is told, how its answers are read. A small script stands for the network."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from crosscourse.debian import apt
-from crosscourse.debian.apt import DebianError, Wanted, fetch, find_keyring, find_mirror
+from crosscourse.debian.apt import DebianError, find_keyring, find_mirror
+from crosscourse.debian.resolve import date, resolve
 from crosscourse.engine.places import Places
+from crosscourse.manifest.locks import Package, Wanted
 from crosscourse.run.process import CommandError
 from tests.unit.places import make_places
 
@@ -32,7 +34,7 @@ def needs(program: str) -> str:
 
 @pytest.fixture
 def at(tmp_path: Path) -> Places:
-    return make_places(tmp_path)
+    return make_places(tmp_path, caches=tmp_path / "cache")
 
 
 @pytest.fixture
@@ -118,65 +120,85 @@ def test_the_first_keyring_that_is_there(tmp_path: Path, monkeypatch: pytest.Mon
     assert find_keyring() == old
 
 
-# What apt-get prints, and the names that it gives to files.
-PLAN = """\
+SHA = "5d77ae282441d3ef0560141d55b4ac562d2cba7a873eb9ad7572ccfe69471ebf"
+# What apt-get prints.
+PLAN = f"""\
 Reading package lists...
-Inst tool (1.0-1 Debian:12.12/oldstable, Debian-Security:12/oldstable-security [all])
-Inst libx1 (1:2.3~rc1-4+b1 Debian:12.12/oldstable [armhf]) []
-Conf libx1 (1:2.3~rc1-4+b1 Debian:12.12/oldstable [armhf])
-Inst gcc-12-base (4:12.2.0-14 Debian:12.12/oldstable [armhf]) [tool:armhf ]
-Remv old [1.0]
+The following NEW packages will be installed:
+  tool libx1
+Need to get 3 B of archives.
+'{MIRROR}/pool/main/t/tool/tool_1.0-1_all.deb' tool_1.0-1_all.deb 1 SHA256:{SHA}
+'{MIRROR}/pool/main/libx/libx1/libx1_2.3%7erc1-4%2bb1_armhf.deb' libx1_1%3a2.3~rc1-4+b1_armhf.deb 2 SHA256:{SHA}
 """
-FILES = ["gcc-12-base_4%3a12.2.0-14_armhf.deb", "libx1_1%3a2.3~rc1-4+b1_armhf.deb", "tool_1.0-1_all.deb"]
-FETCHING = f"""
+FOUND = (
+    Package(
+        name="libx1",
+        version="1:2.3~rc1-4+b1",
+        architecture="armhf",
+        sha256=SHA,
+        size=2,
+        path="pool/main/libx/libx1/libx1_2.3~rc1-4+b1_armhf.deb",
+    ),
+    Package(
+        name="tool",
+        version="1.0-1",
+        architecture="all",
+        sha256=SHA,
+        size=1,
+        path="pool/main/t/tool/tool_1.0-1_all.deb",
+    ),
+)
+ASKING = """
 echo "$* | $DEBIAN_FRONTEND $APT_CONFIG" >>calls
-case $1 in
-    --simulate) cat plan ;;
-    --download-only) for name in {" ".join(FILES)}; do touch "cache/debian/bookworm-armhf/archives/$name"; done ;;
-esac
+case $1 in --option) cat plan ;; esac
 """
 
 
-def test_fetch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: Places, keyring: Path) -> None:
-    stand_in(tmp_path, monkeypatch, FETCHING)
+def test_resolve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: Places, keyring: Path) -> None:
+    stand_in(tmp_path, monkeypatch, ASKING)
     (tmp_path / "plan").write_text(PLAN)
-    found = fetch(WANTED, cache=tmp_path / "cache", mirror=MIRROR, at=at)
+    assert resolve(WANTED, mirror=MIRROR, at=at) == FOUND
     folder = tmp_path / "cache/debian/bookworm-armhf"
-    assert found == [folder / "archives" / name for name in FILES]
+    option = f"--option Dir::Cache::archives={at.scratch / 'archives'}"
     assert (tmp_path / "calls").read_text().splitlines() == [
         f"{words} | noninteractive {folder}/apt.conf"
-        for words in (
-            "update --error-on=any",
-            "--simulate --yes install tool libx1",
-            "--download-only --yes install tool libx1",
-        )
+        for words in ("update --error-on=any", f"{option} --print-uris --yes install tool libx1")
     ]
     sources = (folder / "etc/sources.list").read_text()
     assert sources == f"deb [signed-by={keyring}] {MIRROR} bookworm main\n"
 
 
-@pytest.mark.parametrize(
-    ("plan", "expected"),
-    [(PLAN + "Inst more (2:1 Debian [armhf])\n", "did not fetch more_2%3a1_armhf.deb"), ("", "did not fetch anything")],
-)
+@pytest.mark.parametrize("plan", ["", PLAN.replace("SHA256:", "MD5Sum:")], ids=["nothing", "digests of another sort"])
 @pytest.mark.usefixtures("keyring")
-def test_what_was_not_fetched_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: Places, plan: str, expected: str
+def test_what_can_not_be_locked_is_no_success(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: Places, plan: str
 ) -> None:
-    stand_in(tmp_path, monkeypatch, FETCHING)
+    stand_in(tmp_path, monkeypatch, ASKING)
     (tmp_path / "plan").write_text(plan)
-    with pytest.raises(DebianError, match=expected) as caught:
-        fetch(WANTED, cache=tmp_path / "cache", mirror=MIRROR, at=at)
+    with pytest.raises(DebianError, match="printed no packages") as caught:
+        resolve(WANTED, mirror=MIRROR, at=at)
     assert str(at.log) in caught.value.remedy
+
+
+def test_the_date_is_that_of_the_newest_index(tmp_path: Path, at: Places) -> None:
+    lists = tmp_path / "cache/debian/bookworm-armhf/lists"
+    lists.mkdir(parents=True)
+    (lists / "a_InRelease").write_text("Origin: Debian\nDate: Sat, 11 Jul 2026 10:16:37 UTC\nSHA256:\n")
+    (lists / "b_Release").write_text("Date: Sat, 11 Jul 2020 10:16:37 UTC\n")
+    assert date(WANTED, at=at) == 1783764997
+    (lists / "a_InRelease").write_text("Origin: Debian\n")
+    (lists / "b_Release").unlink()
+    with pytest.raises(DebianError, match="no Release file with a date"):
+        date(WANTED, at=at)
 
 
 @pytest.mark.usefixtures("keyring")
 def test_what_is_taken_to_be_there_but_not_what_is_wanted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: Places
 ) -> None:
-    stand_in(tmp_path, monkeypatch, FETCHING)
+    stand_in(tmp_path, monkeypatch, ASKING)
     (tmp_path / "plan").write_text(PLAN)
-    fetch(WANTED, cache=tmp_path / "cache", mirror=MIRROR, at=at)
+    resolve(WANTED, mirror=MIRROR, at=at)
     paragraphs = (tmp_path / "cache/debian/bookworm-armhf/status").read_text().strip().split("\n\n")
     fields = [dict(line.split(": ", 1) for line in text.splitlines()) for text in paragraphs]
     assert [(row["Package"], row["Status"], row["Architecture"]) for row in fields] == [
@@ -190,9 +212,9 @@ def test_apt_reads_the_configuration_as_it_is_meant(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: Places
 ) -> None:
     program = needs("apt-config")
-    stand_in(tmp_path, monkeypatch, FETCHING)
+    stand_in(tmp_path, monkeypatch, ASKING)
     (tmp_path / "plan").write_text(PLAN)
-    fetch(WANTED, cache=tmp_path / "cache", mirror=MIRROR, at=at)
+    resolve(WANTED, mirror=MIRROR, at=at)
     folder = tmp_path / "cache/debian/bookworm-armhf"
     env = {"PATH": os.environ["PATH"], "APT_CONFIG": str(folder / "apt.conf")}
     dump = subprocess.run([program, "dump"], env=env, check=True, capture_output=True, text=True).stdout
@@ -212,15 +234,16 @@ def test_apt_reads_the_configuration_as_it_is_meant(
 
 @pytest.mark.usefixtures("keyring")
 def test_the_machines_proxies_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: Places) -> None:
-    stand_in(tmp_path, monkeypatch, FETCHING)
+    stand_in(tmp_path, monkeypatch, ASKING)
     (tmp_path / "plan").write_text(PLAN)
     said = 'APT "";\nAcquire::http::Proxy "http://proxy.test:8080";\nAcquire::https::Proxy "";\nAcquire::Retries "3";\n'
     (tmp_path / "bin" / "apt-config").write_text(f"#!/bin/sh\ncat <<'END'\n{said}END\n")
     (tmp_path / "bin" / "apt-config").chmod(0o755)
-    fetch(WANTED, cache=tmp_path / "cache", mirror=MIRROR, at=at)
+    resolve(WANTED, mirror=MIRROR, at=at)
     rows = (tmp_path / "cache/debian/bookworm-armhf/apt.conf").read_text().splitlines()
     assert [row for row in rows if row.startswith("Acquire::")] == [
         'Acquire::Languages "none";',
+        'Acquire::ForceHash "SHA256";',
         'Acquire::http::Proxy "http://proxy.test:8080";',
     ]
 
@@ -242,21 +265,21 @@ def test_what_apt_refuses_is_explained(
 ) -> None:
     stand_in(tmp_path, monkeypatch, f'echo call >>calls; echo "{said}"; exit 100')
     with pytest.raises(kind, match=expected) as caught:
-        fetch(WANTED, cache=tmp_path / "cache", mirror=MIRROR, at=at)
+        resolve(WANTED, mirror=MIRROR, at=at)
     assert type(caught.value) is kind
     assert (tmp_path / "calls").read_text() == "call\n"
 
 
 def troubled(said: str) -> str:
     """What stands for apt-get and fails twice."""
-    return f"{FETCHING}\n[ $(wc -l <calls) -gt 2 ] || {{ echo {shlex.quote(said)}; exit 100; }}"
+    return f"{ASKING}\n[ $(wc -l <calls) -gt 2 ] || {{ echo {shlex.quote(said)}; exit 100; }}"
 
 
 @pytest.mark.parametrize(
     "said",
     [
         "E: Failed to fetch http://mirror.test/x  404",
-        "Err:1 http://mirror.test Temporary failure resolving",
+        "Err:1 http://mirror.test Temporary failure resolving 'mirror.test'",
         "Err:1 http://mirror.test bookworm InRelease\n  Could not resolve 'mirror.test'",
         "E: File x: Hash Sum mismatch",
         "   File has unexpected size (1 != 2). Mirror sync in progress?",
@@ -271,17 +294,17 @@ def test_trouble_of_the_network_is_worth_another_try(
     monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
     stand_in(tmp_path, monkeypatch, troubled(said))
     (tmp_path / "plan").write_text(PLAN)
-    assert len(fetch(WANTED, cache=tmp_path / "cache", mirror=MIRROR, at=at)) == len(FILES)
+    assert resolve(WANTED, mirror=MIRROR, at=at) == FOUND
 
 
 @pytest.mark.usefixtures("keyring")
 def test_trouble_that_stays_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: Places) -> None:
     monkeypatch.setenv("CROSSCOURSE_RETRIES", "2")
     monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
-    stand_in(tmp_path, monkeypatch, troubled("E: Could not connect to mirror.test"))
+    stand_in(tmp_path, monkeypatch, troubled("  Could not connect to mirror.test:80"))
     with pytest.raises(CommandError, match=r"exit status 100") as caught:
-        fetch(WANTED, cache=tmp_path / "cache", mirror=MIRROR, at=at)
-    assert caught.value.tail == "E: Could not connect to mirror.test"
+        resolve(WANTED, mirror=MIRROR, at=at)
+    assert caught.value.tail == "Could not connect to mirror.test:80"
     assert len((tmp_path / "calls").read_text().splitlines()) == 2
 
 
@@ -292,5 +315,5 @@ def test_an_archive_without_a_signature_is_refused_by_apt_itself(tmp_path: Path,
     release.write_text("Origin: Debian\nSuite: bookworm\nCodename: bookworm\nArchitectures: armhf\nComponents: main\n")
     keyring.touch()
     with pytest.raises(DebianError, match="is not signed") as caught:
-        fetch(WANTED, cache=tmp_path / "cache", mirror=f"file:{tmp_path}/mirror", at=at)
+        resolve(WANTED, mirror=f"file:{tmp_path}/mirror", at=at)
     assert "update debian-archive-keyring" in caught.value.remedy

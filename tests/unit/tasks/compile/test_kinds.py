@@ -8,6 +8,7 @@ import pytest
 
 from crosscourse.engine.spec import Spec, encode, labels
 from crosscourse.manifest.load import load_manifest
+from crosscourse.manifest.locks import Lock
 from crosscourse.manifest.model import Manifest
 from tasks.compile import go_binary
 from tasks.compile.static_library import pkgconfig
@@ -82,7 +83,7 @@ def manifest(tmp_path: Path, *changes: tuple[str, str]) -> Manifest:
 
 def spec_of(found: Manifest, name: str, target: str = "armv7") -> Any:
     table = found.artifact[name]
-    return kind_of(table).spec_of(found, get_target(target), name, table)
+    return kind_of(table).spec_of(found, get_target(target), Lock(), name, table)
 
 
 def test_each_kind_is_registered_under_its_own_name() -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from crosscourse.archive import Entry
-from crosscourse.debian import apt, tree
+from crosscourse.debian import pool, tree
+from crosscourse.manifest.locks import Pinned, Wanted
 from tasks.boot import specs
 from tasks.boot.guest import image
 from tests.unit.places import make_places
@@ -17,11 +18,10 @@ from toolchains.targets import Zig
 
 def spec(**places: str) -> specs.Image:
     return specs.Image(
-        suite="bookworm",
-        architecture="armhf",
-        packages=["x"],
+        packages=Pinned(
+            name="x", wanted=Wanted(suite="bookworm", architecture="armhf", packages=("x",)), packages=(), date=0
+        ),
         programs={place: specs.Program(name="look.sh", text=text) for place, text in places.items()},
-        mirror=None,
         go_env={},
         go_flags=[],
         zig=Zig(target="x", cpu="x"),
@@ -31,7 +31,7 @@ def spec(**places: str) -> specs.Image:
 
 def layer(folder: Path, monkeypatch: pytest.MonkeyPatch, made: specs.Image, *packaged: Entry) -> dict[str, bytes]:
     """What is in the layer's files; ``packaged``: what packages bring."""
-    monkeypatch.setattr(apt, "fetch", lambda *_args, **_more: [])
+    monkeypatch.setattr(pool, "fetch_pinned", lambda *_args: [])
     monkeypatch.setattr(tree, "merge", lambda _packages: {entry.name: entry for entry in packaged})
     at = make_places(folder, labels=("layer.tgz",))
     image.make_layer(made, at)

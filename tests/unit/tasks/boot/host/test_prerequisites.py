@@ -35,28 +35,21 @@ def told(error: CrosscourseError) -> list[str]:
     return [error.found, *error.remedy.splitlines()]
 
 
-def test_all_that_a_worker_needs_is_missed_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    keys = Need(names=(), files=(tmp_path / "keys.gpg", tmp_path / "keys.pgp"), debian="keys", fedora="the-keys")
-    monkeypatch.setattr(prerequisites, "_KEYS", keys)
+def test_all_that_a_worker_needs_is_missed_at_once() -> None:
     with pytest.raises(MissingError) as caught:
         require(needs(ARMV7, worker=True))
     assert told(caught.value) == [
-        "this machine lacks qemu-system-arm, initdb, postgres, docker-registry or registry, mke2fs, debugfs, apt-get, "
-        f"{tmp_path}/keys.gpg",
+        "this machine lacks qemu-system-arm, initdb, postgres, docker-registry or registry, mke2fs, debugfs",
         "Install what is missing:",
         "- Debian, Ubuntu: sudo apt-get install --no-install-recommends qemu-system-arm postgresql docker-registry "
-        "e2fsprogs apt keys",
-        "- Fedora: sudo dnf install qemu-system-arm-core postgresql-server docker-distribution e2fsprogs apt the-keys",
+        "e2fsprogs",
+        "- Fedora: sudo dnf install qemu-system-arm-core postgresql-server docker-distribution e2fsprogs",
     ]
 
 
-def test_what_is_there_is_not_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        prerequisites, "_KEYS", Need(names=(), files=(program(tmp_path / "k"),), debian="k", fedora="k")
-    )
+def test_what_is_there_is_not_missed(tmp_path: Path) -> None:
     wanted = needs(ARMV7, worker=False)
-    for name in ("qemu-system-arm", "apt-get"):
-        program(tmp_path / "bin" / name)
+    program(tmp_path / "bin" / "qemu-system-arm")
     program(tmp_path / "sbin" / "debugfs")
     assert [need.title for need in missing(wanted)] == ["mke2fs"]
     with pytest.raises(MissingError, match=r"this machine lacks mke2fs\n"):
@@ -112,14 +105,6 @@ def test_a_file_that_is_no_program_is_passed_over(tmp_path: Path) -> None:
     program(tmp_path / "versions" / "15" / "bin" / "thing", mode=0o644)
     older = program(tmp_path / "versions" / "13" / "bin" / "thing")
     assert find(THING) == older
-
-
-def test_files(tmp_path: Path) -> None:
-    need = Need(names=(), files=(tmp_path / "keys.gpg", tmp_path / "keys.pgp"), debian="keys", fedora="keys")
-    (tmp_path / "keys.gpg").mkdir()
-    assert find(need) is None
-    (tmp_path / "keys.pgp").touch()
-    assert find(need) == tmp_path / "keys.pgp"
 
 
 def test_path_of(tmp_path: Path) -> None:

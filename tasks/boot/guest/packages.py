@@ -1,0 +1,57 @@
+"""What the guest's parts are made of, as wishes to the lock file."""
+
+from __future__ import annotations
+
+from crosscourse.manifest.boot import BootWorker
+from crosscourse.manifest.locks import Wanted
+from crosscourse.manifest.model import Boot
+from toolchains.targets import Target
+
+# By the names under which the lock file has them.
+KERNEL, SYSTEM, IMAGE = "guest kernel", "guest system", "guest image"
+
+# In every guest: what the first processes are written in.
+_ALWAYS = ("busybox-static",)
+# What a kernel package needs in order to be installed, not to run.
+_WITHOUT_KERNEL = ("initramfs-tools", "linux-initramfs-tool", "kmod", "linux-base")
+# What packages need for their scripts, which are not run.
+_WITHOUT_SYSTEM = (
+    "adduser",
+    "debconf",
+    "debconf-2.0",
+    "dpkg",
+    "init-system-helpers",
+    "perl",
+    "perl-base",
+    "sensible-utils",
+    "tar",
+    "udev",
+    "usr-is-merged",
+    "usrmerge",
+)
+_WITHOUT_IMAGE = (
+    "debconf",
+    "debconf-2.0",
+    "dpkg",
+    "perl",
+    "usr-is-merged",
+    "usrmerge",
+    "media-types",
+    "mailcap",
+    "mime-support",
+)
+
+
+def wanted(boot: Boot, target: Target) -> dict[str, Wanted]:
+    """What each part wants, by name; the target can be emulated."""
+    found = {
+        KERNEL: _wanted(boot, target, (target.emulated.kernel,), _WITHOUT_KERNEL),
+        SYSTEM: _wanted(boot, target, (*_ALWAYS, *boot.packages), _WITHOUT_SYSTEM),
+    }
+    if isinstance(boot, BootWorker):
+        found[IMAGE] = _wanted(boot, target, tuple(boot.image), _WITHOUT_IMAGE)
+    return found
+
+
+def _wanted(boot: Boot, target: Target, packages: tuple[str, ...], without: tuple[str, ...]) -> Wanted:
+    return Wanted(suite=boot.suite, architecture=target.debian, packages=packages, without=without)

@@ -1,0 +1,83 @@
+"""``./doit lock``: which packages a target's root filesystems are made of, asked anew and written to the lock file.
+
+It is no part of a build. A build takes what the lock file says, and needs no apt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from crosscourse import files
+from crosscourse.engine.spec import Spec
+from crosscourse.engine.step import Step
+from crosscourse.layout import Layout
+from crosscourse.manifest import locks
+from crosscourse.manifest.locks import Wanted
+from crosscourse.manifest.model import Manifest
+from tasks import names
+from tasks.boot import steps as boot
+from tasks.rootfs import debian
+from toolchains.targets import get_target
+
+if TYPE_CHECKING:
+    from crosscourse.engine.places import Places
+
+# Of what changed, no more lines are shown.
+_MOST = 40
+
+
+class Locking(Spec, frozen=True, kw_only=True):
+    """What a lock file is asked for. ``sets``: what is wanted, by the name of what is made of it."""
+
+    sets: dict[str, Wanted]
+
+
+def steps(manifest: Manifest, layout: Layout, target: str) -> Iterator[Step]:
+    """The step that writes one target's lock file; none where nothing is made of packages."""
+    sets = wanted(manifest, target)
+    if sets:
+        yield Step(
+            name=names.lock(target, "debian"),
+            stage="lock",
+            doc=f"the Debian packages for {target}, as the mirror has them now",
+            spec=Locking(sets=sets),
+            work=lock,
+            place=layout.lock(target),
+            probe=asked,
+            removed_by="nobody",
+        )
+
+
+def wanted(manifest: Manifest, target: str) -> dict[str, Wanted]:
+    """What is made of Debian packages for a target, by name."""
+    machine = get_target(target)
+    found = {name: debian.wanted(manifest, machine, table) for name, table in manifest.of(debian.DebianResourceType)}
+    return {**found, **boot.wanted(manifest, machine)}
+
+
+def asked(_spec: Locking, _path: Path) -> str:
+    """It is done whenever it is asked for: only the mirror knows whether it has something new."""
+    return "asked for"
+
+
+def lock(spec: Locking, at: Places) -> None:
+    """Ask apt, and write the lock file; says what is different. Raises DebianError, CommandError."""
+    from crosscourse.debian import mirrors, resolve
+
+    mirror = mirrors.of_apt(at)
+    before = locks.read(at.place)
+    found = {name: (wanted, resolve.resolve(wanted, mirror=mirror, at=at)) for name, wanted in spec.sets.items()}
+    date = max(resolve.date(wanted, at=at) for wanted in spec.sets.values())
+    after = locks.made_of(found, date=date)
+    locks.write(at.place, after)
+    changes = locks.changes(before, after)
+    for line in changes[:_MOST]:
+        at.report(line)
+    more = f", {len(changes) - _MOST} more lines" if len(changes) > _MOST else ""
+    size = sum(package.size for package in after.packages.values())
+    at.report(
+        f"{files.relative(at.place)}: {len(after.packages)} packages, {size / 1e6:.0f} MB, "
+        + (f"{len(changes)} changes{more}" if changes else "nothing changed")
+    )

@@ -1,0 +1,148 @@
+"""Kind ``debian-resource-type``: a root filesystem of Debian packages, locked, made without root and emulation."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from crosscourse.formats.entries import Entry
+from crosscourse.manifest.locks import Lock, Pinned, Wanted
+from crosscourse.manifest.model import Manifest
+from crosscourse.manifest.types import DebianPackage, FolderPath, Name, RelativePath, RootPath
+from tasks import names
+from tasks.rootfs import native
+from toolchains.targets import Target
+
+if TYPE_CHECKING:
+    from crosscourse.debian.tree import Tree
+    from crosscourse.engine.places import Places
+
+
+class DebianResourceType(native.ResourceType, frozen=True, kw_only=True, tag="debian-resource-type"):
+    """A Concourse resource type on Debian: what a native one has, on top of packages and of files of its source.
+
+    ``packages``: what is installed, with all that they depend on; which versions says the lock file. ``copies``: path
+    in the root filesystem → file or folder of the checkout. ``leave-out``: paths and patterns of what is not wanted of
+    the packages.
+    """
+
+    packages: list[DebianPackage]
+    programs: dict[RootPath, Name] = {}
+    copies: dict[RootPath, FolderPath] = {}
+    leave_out: list[RelativePath] = []
+
+    def problems(self, key: str, manifest: Manifest) -> Iterator[str]:
+        """Those of a native one; no suite."""
+        yield from super().problems(key, manifest)
+        if manifest.debian is None:
+            yield f"{key}: made of Debian packages, but there is no [debian] with a suite"
+
+    def _places(self, key: str) -> Iterator[tuple[str, str]]:
+        yield from super()._places(key)
+        yield from ((f'{key}.copies."{path}"', f"{path.lstrip('/')}/") for path in self.copies)
+
+
+class DebianResourceTypeBuild(native.ResourceTypeBuild, frozen=True, kw_only=True):
+    """What decides how it comes out; its fields as in the manifest, packages as they are locked."""
+
+    packages: Pinned
+    copies: dict[str, str]
+    leave_out: tuple[str, ...]
+
+
+table: type[DebianResourceType] = DebianResourceType
+stage = "rootfs"
+reads_source = True
+turn_of_source = False
+folder, outputs, members, needs = native.folder, native.outputs, native.members, native.needs
+
+
+def wanted(manifest: Manifest, target: Target, table: DebianResourceType) -> Wanted:
+    """What the lock file is asked for."""
+    assert manifest.debian is not None  # see problems
+    return Wanted(
+        suite=manifest.debian.suite,
+        architecture=target.debian,
+        packages=tuple(table.packages),
+        without=tuple(manifest.debian.without),
+    )
+
+
+def spec_of(
+    manifest: Manifest, target: Target, lock: Lock, name: str, table: DebianResourceType
+) -> DebianResourceTypeBuild:
+    """What decides how it comes out for a target."""
+    return DebianResourceTypeBuild(
+        programs={path: names.compile(target.name, program) for path, program in table.programs.items()},
+        files=table.files,
+        folders=table.folders,
+        links=table.links,
+        data=table.data,
+        metadata=json.dumps(table.metadata, indent=2) + "\n",
+        epoch=manifest.epoch,
+        packages=lock.pinned(name, wanted(manifest, target, table)),
+        copies=table.copies,
+        leave_out=tuple(table.leave_out),
+    )
+
+
+def build(spec: DebianResourceTypeBuild, at: Places) -> None:
+    """Pack the root filesystem. Raises LockError, PackagesGoneError, PackageError, PlaceError."""
+    from crosscourse import archive
+    from crosscourse.debian import pool, tree
+    from crosscourse.engine.reads import Reads
+
+    at.read(Reads.of(trees=spec.copies.values()))
+    debs = pool.fetch_pinned(spec.packages, at)
+    at.status("merging the packages")
+    found = without(tree.merge(debs), spec.leave_out)
+    for path, place in spec.copies.items():
+        found.update({entry.name: entry for entry in copied(path.lstrip("/"), at.source, place)})
+    found.update({entry.name: entry for entry in native.entries(spec, at)})
+    at.status("packing the root filesystem")
+    archive.write_tgz(at.output(native.ROOTFS), tree.settled(found).values(), epoch=spec.epoch)
+    at.output(native.METADATA).write_text(spec.metadata, encoding="utf-8")
+
+
+def without(found: Tree, patterns: tuple[str, ...]) -> Tree:
+    """A tree without what the patterns name, and what is below that.
+
+    Raises CrosscourseError for a pattern that names nothing: the package has changed, or it was never right.
+    """
+    from crosscourse.errors import CrosscourseError
+
+    done = dict(found)
+    for pattern in patterns:
+        gone = [name for name in done if fnmatch.fnmatchcase(name, pattern) or name.startswith(f"{pattern}/")]
+        if not gone:
+            raise CrosscourseError(pattern, "names nothing in the packages", "Take it out of `leave-out`.")
+        for name in gone:
+            del done[name]
+    return done
+
+
+def copied(name: str, source: Path, place: str) -> Iterator[Entry]:
+    """The entries of a file or folder of a checkout, at ``name``; executable as in the checkout.
+
+    Raises CrosscourseError if there is nothing.
+    """
+    from crosscourse.errors import CrosscourseError
+
+    path = source / place
+    if path.is_symlink() or not path.exists():
+        raise CrosscourseError(str(path), "is not there, or is a link", "Check `copies` in the manifest.")
+    if path.is_file():
+        yield _entry(name, path)
+        return
+    for found in sorted(path.rglob("*")):
+        if found.is_symlink() or found.is_file():
+            yield _entry(f"{name}/{found.relative_to(path).as_posix()}", found)
+
+
+def _entry(name: str, path: Path) -> Entry:
+    if path.is_symlink():
+        return Entry(name=name, link=str(path.readlink()))
+    return Entry(name=name, source=path, mode=0o755 if path.stat().st_mode & 0o100 else 0o644)
