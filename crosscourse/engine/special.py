@@ -29,17 +29,19 @@ class SpecialFileError(CrosscourseError):
         )
 
 
-def refuse_special(folder: Path) -> None:
+def refuse_special(folder: Path, *, git_too: bool = False) -> None:
     """Raise SpecialFileError if there is a pipe, socket or device below a folder.
 
     The kernel tells the kinds along with the names, so this is a look at folders, not at files (8 ms for 6,600 files).
-    What belongs to git is left out, and what can't be read.
+    What belongs to git counts if it is asked for (``git_too``); what can't be read is left out.
     """
-    for path in _special(os.fspath(folder)):
-        raise SpecialFileError(Path(path), os.lstat(path).st_mode)
+    for path in _special(os.fspath(folder), git_too=git_too):
+        mode = os.lstat(path).st_mode
+        if not (stat.S_ISSOCK(mode) and ".git" in Path(path).parts):  # a daemon of git's may have one there
+            raise SpecialFileError(Path(path), mode)
 
 
-def _special(folder: str) -> Iterator[str]:
+def _special(folder: str, *, git_too: bool) -> Iterator[str]:
     try:
         with os.scandir(folder) as scan:
             entries = list(scan)
@@ -47,7 +49,7 @@ def _special(folder: str) -> Iterator[str]:
         return
     for entry in entries:
         if entry.is_dir(follow_symlinks=False):
-            if entry.name != ".git":
-                yield from _special(entry.path)
+            if entry.name != ".git" or git_too:
+                yield from _special(entry.path, git_too=git_too)
         elif not entry.is_file(follow_symlinks=False) and not entry.is_symlink():
             yield entry.path

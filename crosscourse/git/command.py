@@ -109,7 +109,7 @@ def _call(folder: Path, argv: Sequence[str], env: Mapping[str, str]) -> tuple[in
             try:
                 out, said = child.communicate(timeout=PATIENCE)
             except subprocess.TimeoutExpired:
-                refuse_special(folder)  # a pipe named .gitignore: git waits for who would write into it
+                refuse_special(folder, git_too=True)  # a pipe, .gitignore or .git/index: git waits for a writer
                 out, said = child.communicate()
         except BaseException:
             child.kill()

@@ -162,6 +162,21 @@ def test_git_is_not_waited_for_that_waits_for_a_pipe(source: Path, monkeypatch: 
         refuse_special(source)
 
 
+@pytest.mark.parametrize("name", ["index", "packed-refs", "refs/heads/main"])
+def test_git_is_not_waited_for_that_waits_for_a_pipe_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    git(tmp_path, "init", "-q", "-b", "main", "source")
+    source = tmp_path / "source"
+    git(source, "commit", "-qm", "first", "--allow-empty")
+    monkeypatch.setattr(command, "PATIENCE", 0.3)
+    a_socket(source / ".git" / "fsmonitor--daemon.ipc")
+    (source / ".git" / name).unlink(missing_ok=True)
+    os.mkfifo(source / ".git" / name)
+    with pytest.raises(SpecialFileError, match=rf"{name}: is a named pipe"):
+        fingerprint(source)
+
+
 def test_git_s_own_sockets_are_no_part_of_a_source(source: Path) -> None:
     (source / ".git").mkdir(exist_ok=True)
     a_socket(source / ".git" / "fsmonitor--daemon.ipc")

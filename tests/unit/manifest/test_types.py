@@ -111,4 +111,5 @@ def test_no_text_of_a_manifest_is_without_a_type() -> None:
                     free.add(f"{table}.{key}")
     assert free == {
         *("Source.why", "Generate.replace", "Generate.content", "ResourceType.files", "ResourceType.metadata"),
+        *("DebianResourceType.files", "DebianResourceType.metadata"),
     }
