@@ -12,6 +12,9 @@ import msgspec
 from crosscourse import files
 from crosscourse.errors import CrosscourseError
 
+# Bytes: a mark names patches, nothing else. What is larger is none.
+_MOST = 16 << 20
+
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
     """What we checked out: the upstream commit, our patched one, and what became of each patch, in order.
@@ -74,8 +77,8 @@ def readable_marks(*paths: Path) -> Iterator[Mark]:
     """The marks in those of the files that are there and hold one of ours."""
     for path in paths:
         try:
-            yield msgspec.json.decode(path.read_bytes(), type=Mark)
-        except (OSError, msgspec.DecodeError, msgspec.ValidationError):
+            yield msgspec.json.decode(files.read_regular(path, most=_MOST), type=Mark)
+        except (OSError, ValueError, msgspec.DecodeError, msgspec.ValidationError):
             continue
 
 

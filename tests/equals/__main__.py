@@ -1,6 +1,6 @@
 """Incremental equals clean, at length: every key of the example's release, every edit, random sequences of them.
 
-    .venv/bin/python -m tests.equals [--changes N] [--seed S] [--minutes M] [--only PATTERN] [--folder FOLDER]
+    .venv/bin/python -m tests.equals [--changes N] [--seed S] [--minutes M] [--only PATTERN] [--faults] [...]
 
 Each change alone, from the unchanged example or the change before, in random order; a sequence after each twenty. Seed
 and pattern say what is tried. Ends with 1 if anything was found.
@@ -32,12 +32,13 @@ EVERY, BACK = 100, 3
 
 @dataclass(kw_only=True)
 class Run:
-    """One call. ``end``: when there is no more time, by the monotonic clock."""
+    """One call. ``end``: when there is no more time, by the monotonic clock. ``disturbed``: see ``sequences.make``."""
 
     checker: Checker
     changes: dict[str, Change]
     limit: int
     end: float
+    disturbed: bool = False
 
     @property
     def over(self) -> bool:
@@ -70,7 +71,7 @@ class Run:
 
     def sequence(self, seed: int) -> None:
         """A random sequence; what is found is made as short as can be."""
-        actions = sequences.make(seed, self.changes, LENGTH)
+        actions = sequences.make(seed, self.changes, LENGTH, disturbed=self.disturbed)
         if problems := self._run(actions, self.checker):
             say(f"sequence {seed}", problems)
             trial = Checker(lab=self.checker.lab)  # counts for nothing
@@ -97,6 +98,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--only", default="", help="a regular expression: of the changes only those whose name has it")
     parser.add_argument("--sequences", action="store_true", help="only sequences")
+    parser.add_argument("--faults", action="store_true", help="sequences with kills and faults in between, only them")
     parser.add_argument("--folder", type=Path, help="for the copies; by default a temporary one, removed at the end")
     options = parser.parse_args()
     started = time.monotonic()
@@ -107,18 +109,20 @@ def main() -> int:
             changes=sequences.all_changes(lab.one.root),
             limit=options.changes,
             end=started + options.minutes * 60,
+            disturbed=options.faults,
         )
         names = [name for name in run.changes if re.search(options.only, name)]
         random.Random(options.seed).shuffle(names)  # noqa: S311  # to be repeated
         tried = count = 0
         # A background process is deaf to SIGINT, and is told to end by SIGTERM: what was found is to be said then too.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+        only_sequences = options.sequences or options.faults
         try:
             while not run.over and (names or not options.only):
-                if names and not options.sequences:
+                if names and not only_sequences:
                     run.alone(run.changes[names.pop()])
                     tried += 1
-                if not options.only and (tried % PAUSE == 0 or options.sequences or not names):
+                if not options.only and (tried % PAUSE == 0 or only_sequences or not names):
                     run.sequence(options.seed * 1000 + count)
                     count += 1
         except KeyboardInterrupt:

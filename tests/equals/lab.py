@@ -98,6 +98,10 @@ class Place:
         """Another command of doit; options come first."""
         return self.workspace.doit(words[0], *self._variables(target), *words[1:], expect=expect).text
 
+    def command(self, *words: str) -> list[str]:
+        """The words of a command, to be started by the caller."""
+        return self.workspace.command(*self._variables("armv7"), *words)
+
     def _variables(self, target: str) -> tuple[str, ...]:
         return "release=printer", f"target={target}", f"cache={self.cache}"
 

@@ -11,6 +11,7 @@ from typing import TypeAlias
 from crosscourse import files
 from tests.equals import sources, state, tables
 from tests.equals.check import Checker
+from tests.equals.disturbances import DISTURBANCES
 from tests.equals.edits import NotHereError
 from tests.equals.lab import Place
 from tests.equals.sources import PatchChange, SourceChange
@@ -40,15 +41,22 @@ def prepare(change: Change, root: Path) -> bool:
     return bool(needs)
 
 
-def make(seed: int, changes: Mapping[str, Change], length: int) -> list[Action]:
-    """A sequence: half of it edits of files, in the checkout or in the example, the rest whatever there is."""
+def make(seed: int, changes: Mapping[str, Change], length: int, *, disturbed: bool = False) -> list[Action]:
+    """A sequence: half of it edits of files, in the checkout or in the example, the rest whatever there is.
+
+    ``disturbed``: with runs in between that are killed, or meet faults of the file system.
+    """
     choice = random.Random(seed)  # noqa: S311  # to be repeated
     folder = choice.choice((CHECKOUT, CHECKOUT, EXAMPLE))
     edits = [name for name, change in changes.items() if isinstance(change, SourceChange) and change.folder == folder]
     others = [name for name, change in changes.items() if not isinstance(change, SourceChange)]
     made: list[Action] = []
     while len(made) < length:
-        what = choice.choices(("edit", "table", "undo", *EVENTS, "target"), (10, 4, 4, *(1 for _ in EVENTS), 1))[0]
+        whats, weights = ["edit", "table", "undo", *EVENTS, "target"], [10, 4, 4, *(1 for _ in EVENTS), 1]
+        if disturbed:
+            whats += DISTURBANCES
+            weights += [8 for _ in DISTURBANCES]
+        what = choice.choices(whats, weights)[0]
         name = {"edit": edits, "table": others}.get(what, [""])
         made.append(("change" if what in ("edit", "table") else what, choice.choice(name), choice.random()))
     return made
@@ -85,6 +93,8 @@ class Course:
             return self._undo()
         if what in EVENTS:
             return EVENTS[what](self.place, where)
+        if what in DISTURBANCES:
+            DISTURBANCES[what](self.place, where)
         return True
 
     def _change(self, change: Change) -> bool:
@@ -134,7 +144,7 @@ def shrink(actions: Sequence[Action], fails: Callable[[Sequence[Action]], bool])
 
 def _say(action: Action) -> str:
     what, name, where = action
-    return name or (f"{what} {where:.2f}" if what in EVENTS else what)
+    return name or (f"{what} {where:.2f}" if what in (*EVENTS, *DISTURBANCES) else what)
 
 
 def _outputs(place: Place) -> list[Path]:

@@ -258,8 +258,10 @@ class Folder:
         """A new file to write to, moved to ``path`` at the end; as ``files.replacing``, by many processes at once."""
         import tempfile
 
+        _make_way(self.folder)
         partials = files.own_folder(self.folder) / "partial"
         for folder in (partials, path.parent.parent, path.parent):  # not the whole: cleared meanwhile, it has no tag
+            _make_way(folder)
             folder.mkdir(exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=partials)
         try:
@@ -277,6 +279,13 @@ class _UselessError(Exception):
 
 def _digests(entry: Entry) -> set[str]:
     return {kept.digest for kept in entry.outputs.values()}
+
+
+def _make_way(folder: Path) -> None:
+    """Remove what is no folder where one belongs: nothing would ever be kept again. A link may be a person's own."""
+    if not folder.is_dir() and not folder.is_symlink():
+        with contextlib.suppress(OSError):
+            folder.unlink()
 
 
 def _older(info: os.stat_result, seconds: float) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -34,3 +35,8 @@ def test_what_is_no_mark_is_passed_over(tmp_path: Path) -> None:
 def test_a_folder_without_a_mark_is_not_ours(tmp_path: Path) -> None:
     with pytest.raises(CrosscourseError, match="is not a checkout made here"):
         read_mark(tmp_path)
+
+
+def test_a_pipe_in_place_of_a_mark_is_none(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "mark")  # reading it would wait for ever
+    assert list(readable_marks(tmp_path / "mark")) == []

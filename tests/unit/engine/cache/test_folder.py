@@ -494,3 +494,13 @@ def test_clear_removes_only_our_folder(tmp_path: Path) -> None:
     with pytest.raises(CrosscourseError, match="CACHEDIR"):
         Folder(tmp_path).clear()
     assert (tmp_path / "thesis").exists()
+
+
+@pytest.mark.parametrize("kind", ["", "blobs", "entries", "partial", "blobs/*", "entries/*"])
+def test_what_stands_where_a_folder_belongs_makes_way(cache: Folder, kind: str) -> None:
+    assert keep(cache, KEY, a="one")
+    for path in list(cache.folder.glob(kind)) if kind else [cache.folder]:
+        files.remove(path)
+        path.write_text("not a folder\n")
+    assert keep(cache, KEY, a="one")
+    assert take(cache, KEY, "a") == {"a": "one"}
