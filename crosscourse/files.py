@@ -120,7 +120,11 @@ def remove(path: Path) -> None:
         for folder, _, _ in os.walk(path):
             if not os.access(folder, os.W_OK):
                 Path(folder).chmod(stat.S_IRWXU)
-        shutil.rmtree(path)
+        try:
+            shutil.rmtree(path)
+        except OSError as error:
+            error.filename = os.fspath(path)  # rmtree names a bare entry of a folder that it has open
+            raise
     else:
         path.unlink(missing_ok=True)
 
