@@ -38,7 +38,7 @@ def measure(asked: Asked) -> None:
         progress("building the made-up release")
         took = copy.doit(*words)
         progress(f"{len(done_steps(took.output))} steps, {took.wall:.1f} s")
-        _compare(asked.repeat, [*doit_command(), *words], copy.folder, copy.environment)
+        _compare(asked.repeat, [*copy.command, *words], copy.folder, copy.environment)
 
 
 def _compare(repeat: int, ours: list[str], folder: Path, env: dict[str, str] | None) -> None:

@@ -57,9 +57,14 @@ class Copy:
             "CROSSCOURSE_CWD": str(self.folder),
         }
 
+    @property
+    def command(self) -> list[str]:
+        """What the launcher would run, with the environment of the project that this is a copy of."""
+        return [sys.executable, "-X", "utf8", str(self.folder / "crosscourse" / "start" / "main.py")]
+
     def doit(self, *words: str) -> Took:
         """Run doit; MeasuringError if it fails."""
-        return timed([*doit_command(), *words], cwd=self.folder, env=self.environment)
+        return timed([*self.command, *words], cwd=self.folder, env=self.environment)
 
 
 @contextmanager
@@ -82,8 +87,8 @@ def make_copy(parent: Path, name: str = "crosscourse") -> Copy:
 
 
 def doit_command() -> list[str]:
-    """doit of the environment in which this runs."""
-    return [sys.executable, str(Path(sys.executable).with_name("doit"))]
+    """doit alone, of the environment in which this runs."""
+    return [sys.executable, "-m", "doit"]
 
 
 def shared_cache(asked: Asked) -> str:

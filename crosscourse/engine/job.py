@@ -17,7 +17,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import cached_property, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ import msgspec
 from crosscourse import files
 from crosscourse.engine import reasons
 from crosscourse.engine.mending import mend_needs
-from crosscourse.engine.places import Places, SourceEditedError
+from crosscourse.engine.places import OutputMissingError, Places, SourceEditedError
 from crosscourse.engine.reads import WHOLE, Reads
 from crosscourse.engine.reasons import EDITED, Value
 from crosscourse.engine.records import is_whole
@@ -34,7 +34,7 @@ from crosscourse.engine.spec import encode, labels
 from crosscourse.engine.special import refuse_special
 from crosscourse.engine.step import SourceFolder, Step
 from crosscourse.engine.touched import clock, touched
-from crosscourse.errors import CrosscourseError, of_any
+from crosscourse.errors import of_any
 from crosscourse.run import disk
 
 if TYPE_CHECKING:
@@ -48,13 +48,9 @@ Record = dict[str, Any]
 FORMAT = 2
 
 
-class OutputMissingError(CrosscourseError):
-    """A step that ended without making what it promised."""
-
-
 @dataclass(kw_only=True)
 class Job:
-    """One step of this run. ``inputs``, ``fingerprint``: what the check saw; ``reasons``: why the step is to be done.
+    """One step of this run. ``results``: of the steps that it needs; ``reasons``: why it is to be done.
 
     ``reported``: what the work told the person; ``from_cache``: whether the outputs were taken from the result cache.
     ``changed``: whether the record is to be written anew though nothing is to be done.
@@ -62,7 +58,6 @@ class Job:
 
     step: Step
     shared: Shared
-    inputs: dict[str, Value] = field(default_factory=dict)
     results: dict[str, Value] = field(default_factory=dict)
     record: Record = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)
@@ -82,14 +77,11 @@ class Job:
         step = self.step
         self.record = record if is_whole(record, FORMAT) else {}
         self.results = dict(results)
-        self.inputs = {
-            **labels(step.spec),
-            f"code of {step.work.__module__}": self.shared.code.digest(step.work.__module__),
-            **results,
-        }
         if not self.record:
             return [reasons.NEVER]
-        found = reasons.explain(self.record["inputs"], self.inputs)
+        # To tell that nothing changed is much faster than to tell what did.
+        same = self.record.get("base") == self.base()
+        found = [] if same else reasons.explain(self.record["inputs"], self.inputs)
         found += self._source_reasons()
         if step.probe is not None and step.place is not None and (problem := step.probe(step.spec, step.place)):
             found.append(problem)
@@ -139,13 +131,19 @@ class Job:
 
     # --- the key
 
+    @cached_property
+    def inputs(self) -> dict[str, Value]:
+        """All that decides the outputs but the source, by labels that a person understands."""
+        module = self.step.work.__module__
+        return {**labels(self.step.spec), f"code of {module}": self.shared.code.digest(module), **self.results}
+
     def base(self) -> str:
         """The digest of all that decides the outputs but the source."""
         step = self.step
         sha = hashlib.sha256()
         for part in (
             f"{FORMAT} {step.work.__module__}.{step.work.__qualname__} {' '.join(step.outputs)}".encode(),
-            str(self.inputs[f"code of {step.work.__module__}"]).encode(),
+            self.shared.code.digest(step.work.__module__).encode(),
             encode(step.spec),
             json.dumps(self.results, sort_keys=True).encode(),
         ):
@@ -195,7 +193,7 @@ class Job:
         self._remove_former(record)
         seconds = round(time.monotonic() - started, 2)
         worked = self.record.get("seconds", seconds) if self.from_cache else seconds
-        return {**record, "format": FORMAT, "inputs": self.inputs, "seconds": worked}
+        return {**record, "format": FORMAT, "base": base, "inputs": self.inputs, "seconds": worked}
 
     def _take(self, base: str, scratch: Path) -> Record | None:
         """The record of outputs taken from the result cache; None if it does not have them."""

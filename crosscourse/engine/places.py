@@ -130,3 +130,7 @@ class SourceEditedError(CrosscourseError):
             f"{folder} was edited while it was at work ({what}), so what came out is of neither state",
             "Nothing was recorded. Run the same command again.",
         )
+
+
+class OutputMissingError(CrosscourseError):
+    """A step that ended without making what it promised."""

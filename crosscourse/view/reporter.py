@@ -206,7 +206,7 @@ class CrosscourseReporter:
             return Snapshot(
                 done=len(self._ended),
                 failed=len(self._failures),
-                total=len(self._expected | self._ended.keys()),
+                total=len(self._expected),
                 started=self._started,
                 name_width=self._name_width,
                 running=tuple(map(self._now, self._running.values())),
@@ -240,7 +240,8 @@ class CrosscourseReporter:
         """Keep how a task ended; returns ``[ 7/23]`` and, if it was run, since when and with which log."""
         with self._lock:
             self._ended[name] = outcome
-            total = len(self._expected | self._ended.keys())
+            self._expected.add(name)
+            total = len(self._expected)
             running = self._running.pop(name, None)
             now = self._now(running) if running else None
             self._statuses.clear(name)

@@ -13,8 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from crosscourse.engine.job import OutputMissingError
-from crosscourse.engine.places import SourceEditedError
+from crosscourse.engine.places import OutputMissingError, SourceEditedError
 from crosscourse.engine.reads import Reads
 from crosscourse.engine.reasons import NEVER
 from crosscourse.engine.spec import Nothing
