@@ -26,6 +26,7 @@ ZIG = "zig"
 RECORD = ".crosscourse-files"
 # Folders that hold what was made, and is never made otherwise.
 _MADE = {GO: re.compile(r"[0-9a-f]{2}/([0-9a-f]{64})-d(?:/[^/]+)?"), ZIG: re.compile(r"(?:local/)?o/[^/]+/.+")}
+_FOLDER = re.compile(r"[0-9a-f]{2}")
 # Another run may be writing a file just now: it is damaged if it stays as it is for so long.
 _SETTLED = 1.0  # s
 
@@ -65,7 +66,10 @@ def damage(cache: Path) -> list[str]:
 
 def mend(cache: Path) -> str:
     """Remove what is damaged in a compiler's cache, so that it is made again; says so, or nothing."""
-    damaged = damage(cache)
+    blocked = list(_blocked(cache))
+    for path in blocked:
+        files.remove(cache / path)
+    damaged = blocked + damage(cache)
     if not damaged:
         return ""
     if cache.name == GO:
@@ -75,6 +79,15 @@ def mend(cache: Path) -> str:
         files.discard(cache)
     more = f" and {len(damaged) - 1} more" if damaged[1:] else ""
     return f"the cache {cache.name} was damaged ({damaged[0]}{more}): what was lost is made again"
+
+
+def _blocked(cache: Path) -> Iterator[str]:
+    """What stands where Go's build cache has its folders, ``00`` to ``ff``: Go would not begin."""
+    if cache.name == GO:
+        with contextlib.suppress(OSError), os.scandir(cache) as entries:
+            for entry in entries:
+                if _FOLDER.fullmatch(entry.name) and not entry.is_dir():
+                    yield entry.name
 
 
 def _made(cache: Path) -> Iterator[tuple[str, list[int], str]]:

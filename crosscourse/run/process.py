@@ -123,6 +123,8 @@ def start(
             child = children.start(launch)
         except sh.CommandNotFound as error:
             raise CommandError(words[0], f"could not be started: {error}") from None
+        except (ValueError, sh.ForkException):  # what it tells sh of itself ended too early
+            raise CommandError(words[0], "was ended while it was being started", remedy="Try again.") from None
     if child is None:
         raise StoppedError
     return child

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -124,3 +125,14 @@ def test_children_end_when_we_are_killed(tmp_path: Path) -> None:
     parent.wait()
     for pid in pids.read_text().split():
         assert_gone(int(pid))
+
+
+def test_a_child_that_is_killed_before_it_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(_launch: object) -> object:
+        _sid, _pgid = "".split(",")  # sh reads what the child tells of itself, which then is nothing
+        return None
+
+    with Children() as children, (tmp_path / "log").open("wb") as log:
+        monkeypatch.setattr(children, "start", start)
+        with pytest.raises(CommandError, match="was ended while it was being started"):
+            process.start(["true"], children=children, stream=log, env=os.environ)

@@ -100,3 +100,14 @@ def test_a_damaged_record_is_made_anew(tmp_path: Path) -> None:
 def test_no_cache_is_no_damage(tmp_path: Path, name: str) -> None:
     assert caches.mend(tmp_path / name) == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_stands_where_go_has_folders_makes_way(tmp_path: Path) -> None:
+    cache = tmp_path / "go-build"
+    good = go_entry(cache, b"good")
+    other = "00" if good.parent.name != "00" else "01"
+    (cache / other).write_text("no folder")
+    (cache / "README").write_text("stays")
+    assert other in caches.mend(cache)
+    assert sorted(path.name for path in cache.iterdir()) == sorted([caches.RECORD, "README", good.parent.name])
+    assert caches.mend(cache) == ""
