@@ -26,7 +26,8 @@ ZIG = "zig"
 RECORD = ".crosscourse-files"
 # Folders that hold what was made, and is never made otherwise.
 _MADE = {GO: re.compile(r"[0-9a-f]{2}/([0-9a-f]{64})-d(?:/[^/]+)?"), ZIG: re.compile(r"(?:local/)?o/[^/]+/.+")}
-_FOLDER = re.compile(r"[0-9a-f]{2}")
+# Go's are 00 to ff; zig's outputs, manifests, what it reads of its sources, what it is at, and the cache of its callers.
+_FOLDERS = {GO: re.compile(r"[0-9a-f]{2}"), ZIG: re.compile(r"[bhopz]|tmp|local")}
 # Another run may be writing a file just now: it is damaged if it stays as it is for so long.
 _SETTLED = 1.0  # s
 
@@ -82,12 +83,13 @@ def mend(cache: Path) -> str:
 
 
 def _blocked(cache: Path) -> Iterator[str]:
-    """What stands where Go's build cache has its folders, ``00`` to ``ff``: Go would not begin."""
-    if cache.name == GO:
-        with contextlib.suppress(OSError), os.scandir(cache) as entries:
+    """What stands where a compiler's cache has its folders: it would not begin."""
+    pattern = _FOLDERS[cache.name]
+    for folder in ("", "local"):  # the second is zig's
+        with contextlib.suppress(OSError), os.scandir(cache / folder) as entries:
             for entry in entries:
-                if _FOLDER.fullmatch(entry.name) and not entry.is_dir():
-                    yield entry.name
+                if pattern.fullmatch(entry.name) and not entry.is_dir():
+                    yield os.path.relpath(entry.path, cache)
 
 
 def _made(cache: Path) -> Iterator[tuple[str, list[int], str]]:

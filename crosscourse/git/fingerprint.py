@@ -28,6 +28,7 @@ from crosscourse import files
 from crosscourse.engine import reads as engine_reads
 from crosscourse.engine.reads import Reads
 from crosscourse.engine.reasons import EDITED
+from crosscourse.errors import CrosscourseError
 from crosscourse.git import command
 from crosscourse.git.command import ask, program
 from crosscourse.git.conversion import converts
@@ -105,6 +106,7 @@ def fingerprint(folder: Path) -> dict[str, str]:
     left_out = _left_out(folder)
     doubtful = _doubtful(folder, algorithm, sparse=bool(left_out))
     names = sorted({*status.changed, *_submodules(folder), *doubtful})
+    _refuse_outside(folder, names)
     real: dict[Path, bool] = {folder: True}
     there = {path: name for name in names if _is_real((path := folder / name).parent, real)}
     edited = dict.fromkeys((f"{name}{EDITED}" for name in names), REMOVED)
@@ -185,6 +187,18 @@ def content(
 def _is_git(fingerprint: Mapping[str, str]) -> bool:
     """Whether it is one of a checkout, and not of a folder with a file named ``commit``: an identity has a space."""
     return COMMIT in fingerprint and " " not in fingerprint[COMMIT]
+
+
+def _refuse_outside(folder: Path, names: Iterable[str]) -> None:
+    """Of an index that was cut off git reads on in what is no index any more. Raises CrosscourseError."""
+    for name in names:
+        if name.startswith("/") or (not set(name.split("/")).isdisjoint(("", "..")) and not name.endswith("/")):
+            shown = files.relative(folder)
+            raise CrosscourseError(
+                shown,
+                f"git's index is damaged: it names {name!r}",
+                f"Make it anew; files stay as they are: rm {shown}/.git/index && git -C {shown} reset --quiet",
+            )
 
 
 def _is_real(folder: Path, known: dict[Path, bool]) -> bool:

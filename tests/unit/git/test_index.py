@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from crosscourse.errors import CrosscourseError
 from crosscourse.git.fingerprint import fingerprint, listing, tree_of
 from crosscourse.git.index import entries
 
@@ -88,3 +90,18 @@ def test_names_longer_than_the_index_can_say() -> None:
     assert [name for name, _ in entries(data, size=20, everything=True, sparse=False)] == names
     assert list(entries(data, size=20, everything=False, sparse=False)) == [(names[1], "100644 " + "01" * 20)]
     assert list(entries(data, size=20, everything=False, sparse=True)) == []
+
+
+def test_an_index_that_was_cut_off_anywhere_is_told(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    for name in ("a/file", "b/other", "c"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-qm", "first")
+    index = tmp_path / ".git" / "index"
+    whole = index.read_bytes()
+    for length in range(0, len(whole), 7):
+        index.write_bytes(whole[:length])
+        with contextlib.suppress(CrosscourseError):
+            assert fingerprint(tmp_path) is not None

@@ -111,3 +111,12 @@ def test_what_stands_where_go_has_folders_makes_way(tmp_path: Path) -> None:
     assert other in caches.mend(cache)
     assert sorted(path.name for path in cache.iterdir()) == sorted([caches.RECORD, "README", good.parent.name])
     assert caches.mend(cache) == ""
+
+
+@pytest.mark.parametrize("name", ["h", "local", "local/o"])
+def test_what_stands_where_zig_has_folders_makes_way(tmp_path: Path, name: str) -> None:
+    cache = tmp_path / "zig"
+    (cache / name).parent.mkdir(parents=True, exist_ok=True)
+    (cache / name).write_text("no folder")
+    assert name in caches.mend(cache)
+    assert not (cache / name).exists()
