@@ -26,7 +26,7 @@ ZIG = "zig"
 RECORD = ".crosscourse-files"
 # Folders that hold what was made, and is never made otherwise.
 _MADE = {GO: re.compile(r"[0-9a-f]{2}/([0-9a-f]{64})-d(?:/[^/]+)?"), ZIG: re.compile(r"(?:local/)?o/[^/]+/.+")}
-# Go's are 00 to ff; zig's outputs, manifests, what it reads of its sources, what it is at, and the cache of its callers.
+# Go's are 00 to ff; zig's are for outputs, manifests, what it reads of its sources, and those of its callers.
 _FOLDERS = {GO: re.compile(r"[0-9a-f]{2}"), ZIG: re.compile(r"[bhopz]|tmp|local")}
 # Another run may be writing a file just now: it is damaged if it stays as it is for so long.
 _SETTLED = 1.0  # s
