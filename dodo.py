@@ -15,7 +15,7 @@ from doit import doit_cmd
 import crosscourse.start.handover  # noqa: F401  # the first of ours: a doit that can't load the rest stops here
 from crosscourse.engine.step import Step
 from crosscourse.project import open_project
-from tasks import artifacts, go_modules, lock, patches, sources, test_source, toolchain
+from tasks import artifacts, assets, go_modules, lock, patches, sources, test_source, toolchain
 from tasks.boot import steps as boot
 from tasks.kinds import TABLES
 from tasks.package import steps as package
@@ -68,6 +68,11 @@ def task_modules() -> Tasks:
     yield from each_target("modules", lambda target: go_modules.steps(manifest, layout, target))
 
 
+def task_assets() -> Tasks:
+    """What is the same for every target: the pages of a web node, programs to download."""
+    yield from once(assets.steps(manifest, layout))
+
+
 def task_compile() -> Tasks:
     """5. Each artifact: Go programs, Go with C, C programs and libraries."""
     yield from each_target("compile", lambda target: artifacts.steps(manifest, layout, target, "compile"))
@@ -85,7 +90,7 @@ def task_package() -> Tasks:
 
 def task_verify() -> Tasks:
     """8. Checks that every program of the distribution is what the target needs."""
-    yield from each_target("verify", lambda target: verify.steps(layout, target))
+    yield from each_target("verify", lambda target: verify.steps(manifest, layout, target))
 
 
 def task_test_source() -> Tasks:
@@ -101,6 +106,11 @@ def task_guest() -> Tasks:
 def task_lock() -> Tasks:
     """The Debian packages of root filesystems and guests, asked anew and written to releases/locks/."""
     yield from for_each_target(targets, "lock", lambda target: lock.steps(manifest, layout, target), project.shared)
+
+
+def task_lock_elm() -> Tasks:
+    """The commits of Elm's packages, asked anew and written to releases/locks/."""
+    yield from once(assets.lock_steps(manifest, layout))
 
 
 def task_boot() -> Tasks:

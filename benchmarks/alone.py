@@ -38,7 +38,7 @@ def steps(project: Project, target: str) -> dict[str, Step]:
         *artifacts.steps(project.manifest, project.layout, target, "compile"),
         *artifacts.steps(project.manifest, project.layout, target, "rootfs"),
         *package.steps(project.manifest, project.layout, target),
-        *verify.steps(project.layout, target),
+        *verify.steps(project.manifest, project.layout, target),
     ]
     for step in found:
         project.shared.add(step)

@@ -75,6 +75,10 @@ class Layout:
         """Which Debian packages a target's root filesystems are made of."""
         return self.root / "releases" / "locks" / f"{self.release}.{target}.json"
 
+    def elm_lock(self, artifact: str) -> Path:
+        """At which commits the packages of an artifact's Elm are."""
+        return self.root / "releases" / "locks" / f"{self.release}.{artifact}.elm.json"
+
     @cached_property
     def home(self) -> Path:
         """HOME of programs that are run for this release."""

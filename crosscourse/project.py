@@ -13,7 +13,7 @@ from crosscourse.git.fingerprint import Fingerprints
 from crosscourse.layout import Layout, check_path
 from crosscourse.manifest.load import load_manifest, read_toml
 from crosscourse.manifest.model import Manifest, Tables
-from crosscourse.settings import Chosen, read_settings
+from crosscourse.settings import VARIABLES, Chosen, read_settings
 
 if TYPE_CHECKING:
     from crosscourse.engine.cache.folder import Folder
@@ -63,6 +63,34 @@ def _check_sources(root: Path, manifest: Manifest, settings: Chosen) -> None:
                 raise UnknownNameError(f"{kind} of source", name, manifest.source)
 
 
+def _chosen(manifest: Manifest, settings: Chosen) -> Manifest:
+    """The manifest with those artifacts built that the settings say. Raises UnknownNameError, CrosscourseError."""
+    import msgspec
+
+    if not settings.artifacts:
+        return manifest
+    artifacts = dict(manifest.artifact)
+    for name, built in settings.artifacts.items():
+        if name not in artifacts:
+            # In the settings file it may be of another release.
+            if name in settings.typed_artifacts:
+                raise UnknownNameError("variable", name, (*VARIABLES, *_optional(manifest)))
+        elif built == artifacts[name].built:
+            continue
+        elif not artifacts[name].can_be_left_out:
+            optional = ", ".join(_optional(manifest)) or "none"
+            raise CrosscourseError(
+                f"{name}={'yes' if built else 'no'}", "others need it", f"Those that can be left out: {optional}."
+            )
+        else:
+            artifacts[name] = msgspec.structs.replace(artifacts[name], built=built)
+    return msgspec.structs.replace(manifest, artifact=artifacts)
+
+
+def _optional(manifest: Manifest) -> list[str]:
+    return [name for name, artifact in manifest.artifact.items() if artifact.can_be_left_out]
+
+
 def _has_source(path: Path, name: str) -> bool:
     """Whether a manifest has a source of that name. Where its table has a heading, parsing (slow) is not needed."""
     if f"\n[source.{name}]\n".encode() in path.read_bytes():
@@ -97,6 +125,7 @@ def open_project(root: Path, variables: Mapping[str, str], tables: Tables) -> Pr
     path = find_release(root, settings.release or (root / DEFAULT).read_text(encoding="utf-8").strip())
     manifest = load_manifest(path, patches=root / "vendor-patches", tables=tables)
     _check_sources(root, manifest, settings)
+    manifest = _chosen(manifest, settings)
     if settings.target is not None and settings.target not in manifest.release.targets:
         raise UnknownNameError("target", settings.target, manifest.release.targets)
     layout = Layout(

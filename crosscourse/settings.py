@@ -3,7 +3,8 @@
 The file may say: ``release``, ``target``, ``cache`` (a folder), ``cache-size`` (of the result cache, ``"10 GB"``),
 ``jobs`` (a number), ``debian`` (the URL of a Debian mirror), ``debian-archives``
 (URLs and folders that have old versions of its packages), ``[override]`` (source → folder of one's own) and
-``[omit]`` (source → paths that one's mirror lacks).
+``[omit]`` (source → paths that one's mirror lacks), ``[artifacts]`` (artifact → whether it is made). On the command
+line that is ``NAME=yes`` or ``NAME=no``.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ REMEDY = "README.md explains every key, under Settings."
 # Of the result cache: what it is kept within.
 SIZE = r"^\s*\d{1,6}(\.\d{1,6})?\s*[MGT]B\s*$"
 DEFAULT_CACHE_SIZE = "10 GB"
+_YES_NO = {"yes": True, "no": False}
 VARIABLES = ("release", "target", "override", "cache", "jobs")
 # More than any machine has; a number that programs take.
 MOST = 1000
@@ -54,12 +56,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     )
     override: dict[str, str] = {}
     omit: dict[str, list[str]] = {}
+    artifacts: dict[str, bool] = {}
 
 
 class Chosen(Settings, frozen=True, kw_only=True):
-    """Settings with what the command line says over them. ``typed``: sources whose override stands there."""
+    """Settings with what the command line says over them. ``typed``: sources whose override stands there;
+    ``typed_artifacts``: artifacts that it says yes or no to."""
 
     typed: list[str] = []
+    typed_artifacts: list[str] = []
 
     @property
     def cache_bytes(self) -> int:
@@ -75,12 +80,13 @@ def read_settings(root: Path, variables: Mapping[str, str]) -> Chosen:
     Raises ManifestError (a malformed file), UnknownNameError (an unknown variable), CrosscourseError.
     """
     for name in variables:
-        if name not in VARIABLES:
+        if name not in VARIABLES and variables[name] not in _YES_NO:
             raise UnknownNameError("variable", name, VARIABLES)
         if not variables[name]:
             raise CrosscourseError(f"{name}=", "nothing is said behind it", "Leave it out, or say what is meant.")
     check_environment(os.environ)
     settings = _read_file(root)
+    said = {name: _YES_NO[value] for name, value in variables.items() if name not in VARIABLES}
     override = {name: _path(path, root, f"override of source '{name}'") for name, path in settings.override.items()}
     typed = _parse_override(variables.get("override", ""))
     override |= typed
@@ -100,6 +106,8 @@ def read_settings(root: Path, variables: Mapping[str, str]) -> Chosen:
         override=override,
         typed=list(typed),
         omit=settings.omit,
+        artifacts=settings.artifacts | said,
+        typed_artifacts=list(said),
     )
 
 

@@ -21,7 +21,7 @@ def steps(manifest: Manifest, layout: Layout, target: str, stage: str) -> Iterat
     # One object for all artifacts of a source: every run of doit makes all of these, and paths are slow to make.
     sources = {name: SourceFolder(name=name, path=layout.checkout(name)) for name in manifest.source}
     for name, table in manifest.artifact.items():
-        if kind_of(table).stage == stage:
+        if kind_of(table).stage == stage and table.built:
             yield _step(manifest, layout, machine, lock, name, sources[table.source])
 
 

@@ -16,6 +16,7 @@ from tasks import names
 from tasks.compile import c_program, go_binary, static_library
 from tasks.members import Member
 from tasks.rootfs import debian, native
+from tasks.web import go_download, node_assets
 from toolchains.targets import Target
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ S = TypeVar("S", bound=Spec)
 class Kind(Protocol[T, S]):
     """What a kind's module has: ``T`` its table in a manifest, ``S`` what decides the bytes.
 
-    ``stage``: where it is made, ``compile`` or ``rootfs``. ``reads_source``: whether the checkout is an input.
+    ``stage``: where it is made, ``compile`` or ``rootfs``, or ``names.ONCE`` for what is the same for every target.
+    ``reads_source``: whether the checkout is an input.
     ``turn_of_source``: whether artifacts of one source are made one after the other.
     """
 
@@ -62,6 +64,8 @@ KINDS: Mapping[str, Kind[Any, Any]] = {
     "static-library": static_library,
     "resource-type": native,
     "debian-resource-type": debian,
+    "node-assets": node_assets,
+    "go-download": go_download,
 }
 
 TABLES = Tables(artifacts=tuple(kind.table for kind in KINDS.values()), boots=(BootPrograms, BootWorker))

@@ -29,9 +29,13 @@ _MOST = 40
 
 
 class Locking(Spec, frozen=True, kw_only=True):
-    """What a lock file is asked for. ``sets``: what is wanted, by the name of what is made of it."""
+    """What a lock file is asked for. ``sets``: what is wanted, by the name of what is made of it.
+
+    ``optional``: those that are only made when a person asks for it: where a suite lacks them, they are not locked.
+    """
 
     sets: dict[str, Wanted]
+    optional: tuple[str, ...]
 
 
 def steps(manifest: Manifest, layout: Layout, target: str) -> Iterator[Step]:
@@ -42,7 +46,9 @@ def steps(manifest: Manifest, layout: Layout, target: str) -> Iterator[Step]:
             name=names.lock(target, "debian"),
             stage="lock",
             doc=f"the Debian packages for {target}, as the mirror has them now",
-            spec=Locking(sets=sets),
+            spec=Locking(
+                sets=sets, optional=tuple(name for name, table in manifest.artifact.items() if not table.built)
+            ),
             work=lock,
             place=layout.lock(target),
             probe=asked,
@@ -64,11 +70,18 @@ def asked(_spec: Locking, _path: Path) -> str:
 
 def lock(spec: Locking, at: Places) -> None:
     """Ask apt, and write the lock file; says what is different. Raises DebianError, CommandError."""
-    from crosscourse.debian import mirrors, resolve
+    from crosscourse.debian import apt, mirrors, resolve
 
     mirror = mirrors.of_apt(at)
     before = locks.read(at.place)
-    found = {name: (wanted, resolve.resolve(wanted, mirror=mirror, at=at)) for name, wanted in spec.sets.items()}
+    found = {}
+    for name, wanted in spec.sets.items():
+        try:
+            found[name] = wanted, resolve.resolve(wanted, mirror=mirror, at=at)
+        except apt.DebianError as error:
+            if name not in spec.optional:
+                raise
+            at.report(f"{name} is not locked, and can't be made: {error.found}")
     date = max(resolve.date(wanted, at=at) for wanted in spec.sets.values())
     after = locks.made_of(found, date=date)
     locks.write(at.place, after)

@@ -30,7 +30,21 @@ def compile(target: str, artifact: str) -> str:
 
 def of_stage(stage: str, target: str, artifact: str) -> str:
     """The step that makes an artifact, in the stage that its kind belongs to."""
-    return f"{stage}:{target}:{artifact}"
+    return once(artifact) if stage == ONCE else f"{stage}:{target}:{artifact}"
+
+
+# The stage of artifacts that are the same for every target.
+ONCE = "assets"
+
+
+def once(artifact: str) -> str:
+    """The step that makes an artifact for all targets."""
+    return f"{ONCE}:{artifact}"
+
+
+def lock_elm(artifact: str) -> str:
+    """The step that asks anew for the packages of an artifact's Elm."""
+    return f"lock-elm:{artifact}"
 
 
 def package(target: str, form: str) -> str:

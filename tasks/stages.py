@@ -14,7 +14,7 @@ from toolchains.targets import get_target
 Tasks = Iterator[dict[str, Any]]
 
 # Stages whose steps need nothing of another target's: those without a target, and the rest.
-_OF_NO_TARGET = ("toolchain", "source", "patch")
+_OF_NO_TARGET = ("toolchain", "source", "patch", "assets", "lock-elm")
 _OF_ONE_TARGET = ("modules", "compile", "rootfs", "package", "verify", "build")
 
 

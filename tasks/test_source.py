@@ -149,8 +149,9 @@ def test(spec: SourceTests, at: Places) -> None:
         command += ["-exec", shlex.quote(str(emulator))]
     at.status("testing")
     try:
+        # Packages first: what follows a flag that Go does not know, as of ginkgo, is the test's (go help test).
         said = at.run(
-            [*command, *spec.test_flags, *spec.packages], env=env | {"GOTMPDIR": str(at.scratch)}, cwd=at.source
+            [*command, *spec.packages, *spec.test_flags], env=env | {"GOTMPDIR": str(at.scratch)}, cwd=at.source
         )
     except process.CommandError as error:
         said = at.log.read_text(encoding="utf-8", errors="replace")

@@ -1,4 +1,4 @@
-"""Finding the ELF files of an archive, and of the archives in it, in one pass and without unpacking to disk.
+"""The members of an archive, and of the archives in it, in one pass and without unpacking to disk.
 
 What a file is, is told by its first bytes: a name proves nothing. Formats: ustar, pax and GNU tar, and tar without a
 mark; plain or packed by gzip, bzip2, xz or zstd, also more than once. How deep, how large, how many: all has a bound.
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from crosscourse.binaries.elf import is_elf
+from crosscourse.binaries.trees import MAX_FIRST_LINE, SCRIPT, Kind, Member, inner_name
 from crosscourse.binaries.unpacking import STEP, ArchiveError, Budget, is_packed, unpacked
 from crosscourse.errors import CrosscourseError
 
@@ -28,6 +29,8 @@ BLOCK = 512
 MAX_DEPTH = 8
 """Archives in archives, and packed in packed: a distribution has two."""
 MAX_FILE = 4 << 30
+MAX_KEPT = 4 << 20
+"""The longest content that is kept of a member."""
 # What says more of a member than its header has room for: a path, an owner. It is read into memory as one.
 _MAX_EXTENSION = 1 << 20
 _EXTENSIONS = (
@@ -41,22 +44,33 @@ _EXTENSIONS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """An ELF file of an archive. ``stream`` may be read until the next one is asked for; ``mode``: permission bits.
+    """A member of an archive.
 
-    ``path``: printable, whatever the archive has. ``problem``: not empty for an entry (an archive too) whose content
-    can't be had or was not looked into, and then ``stream`` is empty.
+    ``archive``: of the archives in the outermost, the path of the one that it is in. ``elf``: the content of an ELF
+    file, which may be read until the next member is asked for; None for all else. ``problem``: not empty for one (an
+    archive too) whose content can't be had or was not looked into; it comes in a turn of its own.
     """
 
-    path: str
-    mode: int
-    stream: IO[bytes]
+    archive: str
+    member: Member
+    elf: IO[bytes] | None = None
     problem: str = ""
 
+    @property
+    def path(self) -> str:
+        """From the outermost archive on; printable, whatever the archive has."""
+        return path_in(self.archive, self.member.name)
 
-def elf_files(archive: Path) -> Iterator[Found]:
-    """Every ELF file of a tar archive, in the archive's order, and of the archives in it.
 
-    Hard links lead to a file that came before and are passed over, so are symbolic links. Raises ArchiveError if
+def path_in(archive: str, name: str) -> str:
+    """What a member is called in reports: ``rootfs.tgz!/opt/x``."""
+    return f"{archive}{NESTED}{_printable(name)}" if archive else _printable(name)
+
+
+def members(archive: Path, keep: Callable[[str], bool] = lambda _name: False) -> Iterator[Found]:
+    """Every member of a tar archive, in the archive's order, and of the archives in it, behind each of these.
+
+    ``keep``: whether a member of that name is one whose content is wanted, if it is short. Raises ArchiveError if
     ``archive`` itself is no archive or damaged; what is wrong with one in it is told as a ``problem`` of that.
     """
     try:
@@ -70,7 +84,7 @@ def elf_files(archive: Path) -> Iterator[Found]:
             if not is_packed(content.peek(BLOCK)):
                 break
             content = unpacked(content, str(archive), budget)
-        yield from _walk(content, str(archive), prefix="", depth=1, budget=budget)
+        yield from _Walk(keep=keep, budget=budget).walk(content, str(archive), inside="", depth=1)
 
 
 class _BrokenHeaderError(tarfile.TarError):
@@ -103,77 +117,114 @@ def _strictly(read: Callable[[tarfile.TarFile], tarfile.TarInfo], archive: tarfi
         raise _BrokenHeaderError(str(exc)) from exc
 
 
-def _walk(content: io.BufferedReader, name: str, *, prefix: str, depth: int, budget: Budget) -> Iterator[Found]:
-    """The ELF files of a tar archive that ``content`` is at the beginning of."""
-    try:
-        # The cast: a tar that is read in order needs no more than read().
-        with tarfile.open(fileobj=cast(IO[bytes], content), mode="r|", bufsize=STEP, tarinfo=_Entry) as tar:
-            yield from _entries(tar, name, prefix, depth, budget)
-        # What lies behind the end mark is padding, but a checksum comes last.
-        while content.read(CHUNK):
-            pass
-    except CrosscourseError:
-        raise
-    except MemoryError:
-        raise ArchiveError(name, "takes more memory to read than there is") from None
-    except Exception as exc:
-        # A full or broken disk is no damage of the archive; tarfile answers that with whatever comes up.
-        if isinstance(exc, OSError) and exc.errno is not None:
+@dataclass(frozen=True, kw_only=True)
+class _Walk:
+    """One pass. ``name``, of an archive: for errors; ``inside``: as in ``Found.archive``."""
+
+    keep: Callable[[str], bool]
+    budget: Budget
+
+    def walk(self, content: io.BufferedReader, name: str, *, inside: str, depth: int) -> Iterator[Found]:
+        """The members of a tar archive that ``content`` is at the beginning of."""
+        try:
+            # The cast: a tar that is read in order needs no more than read().
+            with tarfile.open(fileobj=cast(IO[bytes], content), mode="r|", bufsize=STEP, tarinfo=_Entry) as tar:
+                yield from self._entries(tar, name, inside, depth)
+            # What lies behind the end mark is padding, but a checksum comes last.
+            while content.read(CHUNK):
+                pass
+        except CrosscourseError:
             raise
-        raise ArchiveError(name, f"cut off, damaged or not a tar archive: {exc}") from exc
+        except MemoryError:
+            raise ArchiveError(name, "takes more memory to read than there is") from None
+        except Exception as exc:
+            # A full or broken disk is no damage of the archive; tarfile answers that with whatever comes up.
+            if isinstance(exc, OSError) and exc.errno is not None:
+                raise
+            raise ArchiveError(name, f"cut off, damaged or not a tar archive: {exc}") from exc
+
+    def _entries(self, tar: tarfile.TarFile, name: str, inside: str, depth: int) -> Iterator[Found]:
+        seen: set[str] = set()
+        while (entry := tar.next()) is not None:
+            # tarfile keeps them all: for looking one up, which nobody does here.
+            tar.members.clear()  # type: ignore[attr-defined]  # not in typeshed
+            self.budget.members -= 1
+            if self.budget.members < 0:
+                raise ArchiveError(name, f"has more than {Budget.members} members, with the archives before it")
+            member = _member(entry)
+            if not entry.isreg():
+                yield Found(archive=inside, member=member)
+                if member.kind == "hard link" and member.to not in seen:
+                    problem = f"hard link to {_printable(member.to)}, which does not come before it"
+                    yield Found(archive=inside, member=member, problem=problem)
+                continue
+            seen.add(member.name)
+            file = tar.extractfile(entry)
+            assert isinstance(file, io.BufferedReader)
+            start = file.peek(BLOCK)
+            if not is_elf(start):
+                yield Found(archive=inside, member=self._with_content(member, file, start))
+                yield from self._look_into(file, f"{name}{NESTED}{_printable(member.name)}", member, inside, depth)
+            elif entry.size > MAX_FILE:
+                yield Found(archive=inside, member=member)
+                problem = f"has more than {MAX_FILE >> 30} GiB: not looked into"
+                yield Found(archive=inside, member=member, problem=problem)
+            else:
+                with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as copy:
+                    shutil.copyfileobj(file, copy, CHUNK)
+                    yield Found(archive=inside, member=member, elf=copy)
+
+    def _with_content(self, member: Member, file: io.BufferedReader, start: bytes) -> Member:
+        if start.startswith(SCRIPT):
+            return member._replace(content=start[:MAX_FIRST_LINE])
+        # What is an archive is looked into, whatever it is called.
+        if self.keep(member.name) and member.size <= MAX_KEPT and not is_packed(start) and not _is_tar(start):
+            return member._replace(content=file.read())
+        return member
+
+    def _look_into(
+        self, file: io.BufferedReader, name: str, member: Member, inside: str, depth: int
+    ) -> Iterator[Found]:
+        """The members of a file of an archive, if that is an archive too, or a sentence why they can't be had."""
+        try:
+            while is_packed(start := file.peek(BLOCK)):
+                if depth >= MAX_DEPTH:
+                    raise ArchiveError(name, f"archives more than {MAX_DEPTH} deep in each other: not looked into")
+                file = unpacked(file, name, self.budget)
+                # A layer that holds another one; the one that is around a tar does not count, as in .tar.gz.
+                depth += is_packed(file.peek(BLOCK))
+            if _is_tar(start):
+                if depth >= MAX_DEPTH:
+                    raise ArchiveError(name, f"archives more than {MAX_DEPTH} deep in each other: not looked into")
+                yield from self.walk(file, name, inside=path_in(inside, member.name), depth=depth + 1)
+        except ArchiveError as error:
+            # What is wrong with the archive that this one is in ends that one.
+            if error.subject != name:
+                raise
+            yield Found(archive=inside, member=member, problem=error.found)
 
 
-def _entries(tar: tarfile.TarFile, name: str, prefix: str, depth: int, budget: Budget) -> Iterator[Found]:
-    seen: set[str] = set()
-    while (entry := tar.next()) is not None:
-        # tarfile keeps them all: for looking one up, which nobody does here.
-        tar.members.clear()  # type: ignore[attr-defined]  # not in typeshed
-        budget.members -= 1
-        if budget.members < 0:
-            raise ArchiveError(name, f"has more than {Budget.members} members, with the archives before it")
-        path = entry.name.removeprefix("./")
-        full = prefix + _printable(path)
-        if entry.islnk() and entry.linkname.removeprefix("./") not in seen:
-            yield _problem(full, f"hard link to {_printable(entry.linkname)}, which does not come before it")
-        if not entry.isreg():
-            continue
-        seen.add(path)
-        file = tar.extractfile(entry)
-        assert isinstance(file, io.BufferedReader)
-        if not is_elf(file.peek(BLOCK)):
-            yield from _inside(file, f"{name}{NESTED}{_printable(path)}", full, depth, budget)
-        elif entry.size > MAX_FILE:
-            yield _problem(full, f"has more than {MAX_FILE >> 30} GiB: not looked into")
-        else:
-            with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as copy:
-                shutil.copyfileobj(file, copy, CHUNK)
-                yield Found(path=full, mode=entry.mode & 0o7777, stream=copy)
-
-
-def _inside(file: io.BufferedReader, name: str, full: str, depth: int, budget: Budget) -> Iterator[Found]:
-    """The ELF files of a file of an archive, if that is an archive too, or a sentence why they can't be had."""
-    try:
-        while is_packed(start := file.peek(BLOCK)):
-            if depth >= MAX_DEPTH:
-                raise ArchiveError(name, f"archives more than {MAX_DEPTH} deep in each other: not looked into")
-            file = unpacked(file, name, budget)
-            # A layer that holds another one; the one that is around a tar does not count, as in .tar.gz.
-            depth += is_packed(file.peek(BLOCK))
-        if _is_tar(start):
-            if depth >= MAX_DEPTH:
-                raise ArchiveError(name, f"archives more than {MAX_DEPTH} deep in each other: not looked into")
-            yield from _walk(file, name, prefix=full + NESTED, depth=depth + 1, budget=budget)
-    except ArchiveError as error:
-        # What is wrong with the archive that this one is in ends that one.
-        if error.subject != name:
-            raise
-        yield _problem(full, error.found)
+def _member(entry: tarfile.TarInfo) -> Member:
+    kind: Kind = "device"
+    if entry.isreg():
+        kind = "file"
+    elif entry.isdir():
+        kind = "folder"
+    elif entry.issym():
+        kind = "link"
+    elif entry.islnk():
+        kind = "hard link"
+    to = entry.linkname if kind == "link" else inner_name(entry.linkname)
+    return Member(inner_name(entry.name), kind, entry.mode & 0o7777, (entry.uid, entry.gid), entry.size, to)
 
 
 def _is_tar(start: bytes) -> bool:
     """Whether a file with these first bytes is a tar archive: it has the mark of one, or the sum of a header."""
     if start[257:262] == b"ustar":
         return True
+    # Of nearly all files this is enough to say no: where a header has its sum, they have no number.
+    if start[148:149] not in (b"\x80", b"\xff") and not start[148:156].strip(b" \0").isdigit():
+        return False
     try:
         tarfile.TarInfo.frombuf(start[:BLOCK], "utf-8", "surrogateescape")
     except (tarfile.HeaderError, ValueError):
@@ -183,7 +234,3 @@ def _is_tar(start: bytes) -> bool:
 
 def _printable(text: str) -> str:
     return text if text.isprintable() else ascii(text)[1:-1]
-
-
-def _problem(path: str, problem: str) -> Found:
-    return Found(path=path, mode=0, stream=io.BytesIO(), problem=problem)

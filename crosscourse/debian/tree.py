@@ -36,8 +36,24 @@ _COPIES = {
     "etc/group": "usr/share/base-passwd/group.master",
     "etc/nsswitch.conf": "usr/share/libc-bin/nsswitch.conf",
 }
+# What a maintainer script would have written where a program is: name → the program, the text.
+# git-lfs: what `git lfs install --skip-repo --system` writes, without which a clone has pointers in place of files.
+_WRITTEN = {
+    "etc/gitconfig": (
+        "usr/bin/git-lfs",
+        b"""[filter "lfs"]
+\tclean = git-lfs clean -- %f
+\tsmudge = git-lfs smudge -- %f
+\tprocess = git-lfs filter-process
+\trequired = true
+""",
+    ),
+}
 _CERTIFICATES = "usr/share/ca-certificates/"
 _BUNDLE = "etc/ssl/certs/ca-certificates.crt"
+# Where OpenSSL looks for the bundle unless it is told (`openssl version -d`): what is found there otherwise are links
+# by the hashes of the certificates, which `openssl rehash` makes.
+_OPENSSL_BUNDLE = "usr/lib/ssl/cert.pem"
 
 # As many as the kernel follows (path_resolution(7)).
 _MAX_LINKS = 40
@@ -112,7 +128,9 @@ def _followed(name: str, links: Mapping[str, str]) -> str:
 
 
 def configured(tree: Tree) -> Tree:
-    """The tree with what the packages' scripts would have made: links, copies of masters, a bundle of certificates."""
+    """The tree with what the packages' scripts would have made: links, copies of masters, configuration, a bundle of
+    certificates.
+    """
     done = dict(tree)
     roots = {PurePosixPath(name).parts[1] for name in tree if name.startswith("usr/")}
     for name in MERGED:
@@ -125,10 +143,14 @@ def configured(tree: Tree) -> Tree:
     for name, master in _COPIES.items():
         if name not in done and master in tree:
             done[name] = Entry(name=name, source=tree[master].source)
+    for name, (program, text) in _WRITTEN.items():
+        if name not in done and program in tree:
+            done[name] = Entry(name=name, source=text)
     certificates = [entry.source for name, entry in sorted(tree.items()) if _is_certificate(name)]
     if certificates:
         texts = [text.rstrip(b"\n") + b"\n" for text in certificates if isinstance(text, bytes)]
         done[_BUNDLE] = Entry(name=_BUNDLE, source=b"".join(texts))
+        done.setdefault(_OPENSSL_BUNDLE, Entry(name=_OPENSSL_BUNDLE, link=f"/{_BUNDLE}"))
     return done
 
 

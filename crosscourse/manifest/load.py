@@ -139,6 +139,8 @@ def _reference_problems(manifest: Manifest, patches: Path) -> Iterator[str]:
             yield f"{key}.source: there is no source '{artifact.source}'. {nearest(artifact.source, manifest.source)}"
         if artifact.uses_c_compiler and "zig" not in manifest.toolchain:
             yield f"{key}: needs a C compiler, but [toolchain] names no version of zig"
+        if not artifact.built and not artifact.can_be_left_out:
+            yield f"{key}.built: others need it, so it can't be left out"
         yield from artifact.problems(key, manifest)
     yield from _path_problems(manifest)
     if manifest.boot:

@@ -79,12 +79,13 @@ class Source(Table, frozen=True, kw_only=True):
 
 
 class Debian(Table, frozen=True, kw_only=True):
-    """``[debian]``: the ``suite`` of Debian that root filesystems are made of.
+    """``[debian]``: the ``suite`` of Debian that root filesystems are made of; ``suites``: of targets with another one.
 
     ``without``: packages that are taken to be there already: what others need only to be installed.
     """
 
     suite: Suite
+    suites: dict[Name, Suite] = {}
     without: list[DebianPackage] = []
 
 
@@ -93,21 +94,32 @@ class Artifact(Table, frozen=True, kw_only=True, tag_field="kind"):
 
     ``path``: where it stands in the distribution, below the release's root; left out for what is only an ingredient.
     ``memory``: the peak of its biggest step in MiB, for the scheduler; measured, rounded up.
+    ``built``: whether it is made unless a person says otherwise.
 
-    ``is_program``, ``is_library``: what other artifacts can use it as.
+    ``is_program``, ``is_library``, ``is_asset``: what other artifacts can use it as. ``can_be_left_out``: whether the
+    rest of a distribution can be made without it. ``for_other_machines``: whether what it holds is not for the target.
     """
 
     is_program: ClassVar[bool] = False
     is_library: ClassVar[bool] = False
+    is_asset: ClassVar[bool] = False
+    can_be_left_out: ClassVar[bool] = False
+    for_other_machines: ClassVar[bool] = False
 
     source: Name
     path: RelativePath | None = None
     memory: Memory = 300
+    built: bool = True
 
     @property
     def uses_c_compiler(self) -> bool:
         """Whether the release has to name a C compiler for it."""
         return False
+
+    @property
+    def stand_ins(self) -> dict[RelativePath, str]:
+        """What programs embed in its place where it is left out: path in the source → text."""
+        return {}
 
     def problems(self, key: str, manifest: Manifest) -> Iterator[str]:  # noqa: ARG002  # for kinds that have some
         """What is wrong with it in its manifest, a sentence each, that types can't say. ``key``: of its table."""

@@ -24,6 +24,13 @@ def program_problems(key: str, program: str, manifest: Manifest) -> Iterator[str
         yield f"{key}: there is no program '{program}'. {nearest(program, known)}"
 
 
+def asset_problems(key: str, asset: str, manifest: Manifest) -> Iterator[str]:
+    """A name that is of nothing that a program can embed."""
+    known = [name for name, artifact in manifest.artifact.items() if artifact.is_asset]
+    if asset not in known:
+        yield f"{key}: there is nothing to embed called '{asset}'. {nearest(asset, known)}"
+
+
 def tool_problems(key: str, tool: str, manifest: Manifest) -> Iterator[str]:
     """A name that is of no tool of ``[toolchain]``."""
     if tool not in manifest.toolchain:

@@ -18,6 +18,8 @@ _PATH = rf"(?![-@]){_PART}(?:/{_PART})*"
 _MAX_PATH = 512
 _GO_PART = r"(?!\.{1,3}(?:/|$))[!-.0-~]{1,200}"
 _GO_PACKAGE = rf"\.(?:/{_GO_PART})*"
+# As Go requires of what is fetched: a host name with a dot first (https://go.dev/ref/mod#go-mod-file-ident).
+_GO_IMPORT = r"[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)+(?:/(?!\.{1,3}(?:/|$))[A-Za-z0-9._~-]{1,200})+"
 
 Name: TypeAlias = Annotated[
     str,
@@ -114,9 +116,9 @@ FolderMode: TypeAlias = Annotated[
 GoPackage: TypeAlias = Annotated[
     str,
     msgspec.Meta(
-        pattern=rf"^{_GO_PACKAGE}{END}",
+        pattern=rf"^(?:{_GO_PACKAGE}|{_GO_IMPORT}){END}",
         max_length=_MAX_PATH,
-        description="a Go package of its source: '.' or './cmd/x'",
+        description="a Go package of its source, '.' or './cmd/x', or of a module that it needs: 'example.org/x/cmd/y'",
     ),
 ]
 GoPackages: TypeAlias = Annotated[

@@ -91,6 +91,14 @@ _TROUBLE: dict[str, tuple[str, ...]] = {
         r"\bhttp error (?:5\d\d|429) while getting ",
         r"\b(?:5\d\d server error|429 client error): ",
     ),
+    # Node's names of errors (https://nodejs.org/api/errors.html), and answers of a server.
+    "npm and Yarn": (
+        r"(?:^npm err(?:or|!) .*|\brequesterror: .*)\b(?:econnrefused|econnreset|etimedout|enotfound|eai_again"
+        r"|enetunreach|ehostunreach|epipe|err_socket_timeout)\b",
+        r"\brequesterror: (?:timeout awaiting |socket hang up|client network socket disconnected)",
+        r"^npm err(?:or|!) (?:code e)?(?:5\d\d|429)\b",
+        r"\bresponse code:? (?:5\d\d|429)\b",
+    ),
     # Also of a mirror that is being updated: its index speaks of files that are not there yet, or no longer.
     "apt": (
         r"^e: failed to fetch \S+://",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 from collections.abc import Iterator, Sequence
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
 
 
 class GoBinary(Artifact, frozen=True, kw_only=True, tag="go-binary"):
-    """A program linked by Go. ``cgo``: with C code. ``libraries``: static libraries that it links."""
+    """A program linked by Go. ``cgo``: with C code. ``libraries``: static libraries that it links.
+
+    ``assets``: artifacts whose outputs are laid over the source, at their own paths, for it to embed.
+    """
 
     is_program: ClassVar[bool] = True
 
@@ -38,6 +42,7 @@ class GoBinary(Artifact, frozen=True, kw_only=True, tag="go-binary"):
     libraries: list[Name] = []
     cflags: list[Line] = []
     external_ldflags: list[Line] = []
+    assets: list[Name] = []
 
     @property
     def uses_c_compiler(self) -> bool:
@@ -47,6 +52,8 @@ class GoBinary(Artifact, frozen=True, kw_only=True, tag="go-binary"):
     def problems(self, key: str, manifest: Manifest) -> Iterator[str]:
         """Libraries that are none or without cgo, no Go, placeholders that nothing fills in."""
         yield from references.library_problems(f"{key}.libraries", self.libraries, manifest)
+        for asset in self.assets:
+            yield from references.asset_problems(f"{key}.assets", asset, manifest)
         if self.libraries and not self.cgo:
             yield f"{key}.cgo: libraries are linked through cgo; set it to true"
         if "go" not in manifest.toolchain:
@@ -64,6 +71,8 @@ class GoBuild(Spec, frozen=True, kw_only=True):
 
     ``ldflags``: the release's, then its own, with versions and commits filled in. ``go_env``: what Go calls the target.
     ``zig``: what the C compiler calls it; None without cgo. ``pkgconf``: whether the release has its own pkg-config.
+    ``assets``: the steps whose outputs are laid over the source; ``stand_ins``: path there → text, in place of those of
+    assets that are left out.
     """
 
     package: str
@@ -77,6 +86,8 @@ class GoBuild(Spec, frozen=True, kw_only=True):
     cflags: tuple[str, ...]
     external_ldflags: tuple[str, ...]
     libraries: tuple[c.Library, ...]
+    assets: tuple[str, ...] = ()
+    stand_ins: dict[str, str] = {}
 
 
 table: type[GoBinary] = GoBinary
@@ -104,17 +115,29 @@ def spec_of(
         cflags=tuple(table.cflags),
         external_ldflags=tuple(table.external_ldflags),
         libraries=libraries(manifest, target, table.libraries),
+        assets=tuple(names.once(asset) for asset in table.assets if manifest.artifact[asset].built),
+        stand_ins={
+            path: text
+            for asset in table.assets
+            if not manifest.artifact[asset].built
+            for path, text in manifest.artifact[asset].stand_ins.items()
+        },
     )
 
 
 def needs(spec: GoBuild) -> tuple[str, ...]:
     """The steps that come before."""
     tools = ["go", *(["zig"] if spec.zig else []), *(["pkgconf"] if spec.pkgconf else [])]
-    return (*map(names.toolchain, tools), *(library.step for library in spec.libraries))
+    return (*map(names.toolchain, tools), *(library.step for library in spec.libraries), *spec.assets)
 
 
 def build(spec: GoBuild, at: Places) -> None:
     """The question what of the source goes into it, then one ``go build``."""
+    build_to(at.output(), spec, at)
+
+
+def build_to(output: Path, spec: GoBuild, at: Places) -> None:
+    """The same, of a program that is not itself what the step makes."""
     # Here, not above: a build with nothing to do compiles nothing, and must start fast.
     from toolchains.go_closure import closure
     from toolchains.go_memory import go_memory_settings
@@ -135,8 +158,28 @@ def build(spec: GoBuild, at: Places) -> None:
     if found.uncached:  # a macro for the assembler would be told in the program
         env["GOCACHE"] = str(at.scratch / "go-build")
     at.status("compiling")
-    words = command(spec, at.output())
+    words = command(spec, output)
+    more += overlay(spec, at)
     at.run([*words[:2], *more, *words[2:]], env=env | settings, cwd=folder)
+
+
+def overlay(spec: GoBuild, at: Places) -> list[str]:
+    """Flags that lay assets over the source, which itself stays as it is (``go help build``, "-overlay").
+
+    Files so laid are embedded as those of the source are, as new ones or in place of others.
+    """
+    laid = {path: str(place) for step in spec.assets for path, place in at.needed[step].items()}
+    for number, (path, text) in enumerate(spec.stand_ins.items()):
+        place = at.scratch / f"stand-in-{number}"
+        place.write_text(text, encoding="utf-8")
+        laid[path] = str(place)
+    if not laid:
+        return []
+    # By the paths that go sees: where a checkout is a link, it is in what that leads to.
+    source = at.source.resolve()
+    told = at.scratch / "overlay.json"
+    told.write_text(json.dumps({"Replace": {str(source / path): laid[path] for path in laid}}), encoding="utf-8")
+    return ["-overlay", str(told)]
 
 
 def command(spec: GoBuild, output: Path) -> list[str | Path]:

@@ -57,7 +57,7 @@ def distribution(manifest: Manifest, target: Target) -> Distribution:
     """What a distribution for a target is made of: what each artifact with a path contributes."""
     contents = {}
     for name, table in manifest.artifact.items():
-        if table.path is None:
+        if table.path is None or not table.built:
             continue
         place = f"{manifest.release.root}/{table.path}"
         step = step_name(target, name, table)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from crosscourse.formats.entries import Entry
 from crosscourse.manifest.locks import Lock, Pinned, Wanted
 from crosscourse.manifest.model import Manifest
-from crosscourse.manifest.types import DebianPackage, FolderPath, Name, RelativePath, RootPath
+from crosscourse.manifest.types import DebianPackage, FolderPath, Name, RelativePath, RootPath, Suite
 from tasks import names
 from tasks.rootfs import native
 from toolchains.targets import Target
@@ -26,9 +26,10 @@ class DebianResourceType(native.ResourceType, frozen=True, kw_only=True, tag="de
 
     ``packages``: what is installed, with all that they depend on; which versions says the lock file. ``copies``: path
     in the root filesystem → file or folder of the checkout. ``leave-out``: paths and patterns of what is not wanted of
-    the packages.
+    the packages. ``suite``: another one than the release's, for what that one does not have.
     """
 
+    suite: Suite | None = None
     packages: list[DebianPackage]
     programs: dict[RootPath, Name] = {}
     copies: dict[RootPath, FolderPath] = {}
@@ -64,7 +65,7 @@ def wanted(manifest: Manifest, target: Target, table: DebianResourceType) -> Wan
     """What the lock file is asked for."""
     assert manifest.debian is not None  # see problems
     return Wanted(
-        suite=manifest.debian.suite,
+        suite=table.suite or manifest.debian.suites.get(target.name, manifest.debian.suite),
         architecture=target.debian,
         packages=tuple(table.packages),
         without=tuple(manifest.debian.without),

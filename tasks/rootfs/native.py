@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from crosscourse.archive import Entry
 from crosscourse.engine.spec import Spec
@@ -33,6 +33,8 @@ class ResourceType(Artifact, frozen=True, kw_only=True, tag="resource-type"):
     ``data``: path → ``tool:path``, a file or folder of a data package of ``[toolchain]``.
     ``metadata``: written to resource_metadata.json.
     """
+
+    can_be_left_out: ClassVar[bool] = True
 
     programs: dict[RootPath, Name]
     files: dict[RootPath, str] = {}

@@ -1,34 +1,67 @@
-"""What a rule about ELF files is, and the application of rules to a distribution.
+"""What a rule is, and the application of rules to a distribution: its ELF files, and its root filesystems.
 
 The rules are in ``tasks.verify.rules``. All violations of all files are collected before anything is reported.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Literal
 
-from crosscourse.binaries.elf import ElfError, ElfFacts, read_elf
+from crosscourse.binaries.elf import ElfFacts
+from crosscourse.binaries.loading import Lacking
+from crosscourse.binaries.trees import Tree
+from tasks.verify.ours import Ours
+from tasks.verify.sizes import Sizes
 from toolchains.targets import Expected
+
+Scope = Literal["all", "own"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """One ELF file under check. ``mode``: its permission bits."""
+    """One ELF file under check. ``mode``: its permission bits.
+
+    ``own``: made by us, not by Debian. ``elsewhere``: for other machines than the target, so that no rule is for it.
+    """
 
     path: str
     mode: int
     facts: ElfFacts
+    own: bool = True
+    elsewhere: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Root:
+    """A root filesystem of a distribution. ``path``: of its archive. ``lacking``: what its ELF files need in vain."""
+
+    path: str
+    tree: Tree
+    lacking: tuple[Lacking, ...] = ()
+    sizes: Sizes
 
 
 @dataclass(frozen=True, kw_only=True)
 class Contents:
-    """The ELF files of a distribution; ``problems``: path and error of those that can't be read."""
+    """The ELF files of a distribution, and its root filesystems.
+
+    ``problems``: path and error of what can't be read, or is not there. ``host``: folders of this machine that nothing
+    may be named after.
+    """
 
     files: tuple[Subject, ...] = ()
     problems: tuple[tuple[str, str], ...] = ()
+    roots: tuple[Root, ...] = ()
+    host: tuple[str, ...] = ()
+
+    def within(self, scope: Scope) -> Contents:
+        """The same with the files that rules of a scope are for."""
+        files = (file for file in self.files if not file.elsewhere and (scope == "all" or file.own))
+        return dataclasses.replace(self, files=tuple(files))
 
 
 @dataclass(frozen=True)
@@ -50,18 +83,25 @@ class Violation:
     why: str
 
 
+Packaged = Mapping[str, Ours]
+"""Root filesystems of Debian packages, by their path in the distribution, and what in each is ours nevertheless."""
 ContentsCheck = Callable[[Contents, Expected], Iterator[tuple[str, Finding]]]
 FileCheck = Callable[[Subject, Expected], Iterator[Finding]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """One rule. ``check`` gives the path and the finding of each violation; ``why``: why the rule exists."""
+    """One rule. ``check`` gives the path and the finding of each violation; ``why``: why the rule exists.
+
+    ``scope``: whether it holds for all files that are for the target, or for our own programs only and not for Debian's
+    in a root filesystem.
+    """
 
     id: str
     title: str
     why: str
     check: ContentsCheck
+    scope: Scope = "all"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +113,7 @@ class VerifyReport:
     files: tuple[Subject, ...]
     rules: tuple[Rule, ...]
     violations: tuple[Violation, ...]
+    roots: tuple[Root, ...] = ()
 
     @property
     def machines(self) -> dict[str, int]:
@@ -94,9 +135,15 @@ def each_file(check: FileCheck) -> ContentsCheck:
 def check_contents(contents: Contents, target: Expected, rules: tuple[Rule, ...]) -> tuple[Violation, ...]:
     """Every violation of every rule, sorted by file and then in the order of the rules."""
     violations = [
-        Violation(file=path, rule=each.id, found=_printable(finding.found), expected=finding.expected, why=each.why)
+        Violation(
+            file=path,
+            rule=each.id,
+            found=_printable(finding.found),
+            expected=_printable(finding.expected),
+            why=each.why,
+        )
         for each in rules
-        for path, finding in each.check(contents, target)
+        for path, finding in each.check(contents.within(each.scope), target)
     ]
     # The sort is stable: within a file the rules keep their order.
     return tuple(sorted(violations, key=lambda violation: violation.file))
@@ -105,33 +152,3 @@ def check_contents(contents: Contents, target: Expected, rules: tuple[Rule, ...]
 def _printable(text: str) -> str:
     """What a file says of itself, as a terminal and a report may have it."""
     return text if text.isprintable() else ascii(text)[1:-1]
-
-
-def verify_archive(archive: Path, target: Expected, rules: tuple[Rule, ...]) -> VerifyReport:
-    """Checks every ELF file of a distribution (a tar archive) and of the archives in it against a target, by the rules.
-
-    Raises ArchiveError if the archive can't be read to its end; everything else is a violation, and so is what in it
-    can't be read or is beyond the bounds of what is looked into.
-    """
-    from crosscourse.binaries.archives import elf_files
-
-    files: list[Subject] = []
-    problems: list[tuple[str, str]] = []
-    for found in elf_files(archive):
-        if found.problem:
-            problems.append((found.path, found.problem))
-            continue
-        try:
-            facts = read_elf(found.stream, found.path)
-        except ElfError as exc:
-            problems.append((found.path, exc.found))
-        else:
-            files.append(Subject(path=found.path, mode=found.mode, facts=facts))
-    contents = Contents(files=tuple(files), problems=tuple(problems))
-    return VerifyReport(
-        archive=archive.name,
-        target=target.name,
-        files=contents.files,
-        rules=rules,
-        violations=check_contents(contents, target, rules),
-    )

@@ -6,24 +6,53 @@ from collections.abc import Iterator
 
 from crosscourse.engine.step import Step
 from crosscourse.layout import Layout
+from crosscourse.manifest.model import Manifest
 from tasks import names
+from tasks.package.steps import distribution
+from tasks.rootfs.debian import DebianResourceType
+from tasks.rootfs.native import ROOTFS
+from tasks.verify.ours import Ours
 from tasks.verify.report.formats import FORMATS
-from tasks.verify.works import NAME, REPORTS, Verification, verify
-from toolchains.targets import get_target
+from tasks.verify.works import NAME, PROJECT, REPORTS, Verification, verify
+from toolchains.targets import Target, get_target
 
 
-def steps(layout: Layout, target: str) -> Iterator[Step]:
+def steps(manifest: Manifest, layout: Layout, target: str) -> Iterator[Step]:
     """The checks of one target's distribution."""
     reports = layout.report(target, "verify")
-    spec = Verification(target=get_target(target).expected, package=names.package(target, "tgz"))
+    described = get_target(target)
+    spec = Verification(
+        target=described.expected,
+        package=names.package(target, "tgz"),
+        packaged=packaged(manifest, described),
+        elsewhere=elsewhere(manifest),
+    )
     yield Step(
         name=names.verify(target, "elf"),
         stage="verify",
-        doc=f"every ELF file of the distribution is made for {target}",
+        doc=f"every ELF file of the distribution is made for {target}, and its root filesystems lack nothing",
         spec=spec,
         work=verify,
         needs=(spec.package,),
         memory=200,
         outputs={name: reports / name for name in (f"{NAME}.{ending}" for ending in FORMATS)},
-        paths={REPORTS: reports},
+        paths={REPORTS: reports, PROJECT: layout.root},
     )
+
+
+def packaged(manifest: Manifest, target: Target) -> dict[str, Ours]:
+    """The root filesystems of a distribution that are made of Debian packages, and what in each is ours."""
+    contents = distribution(manifest, target).contents
+    found = {}
+    for table in manifest.artifact.values():
+        path = f"{manifest.release.root}/{table.path}/{ROOTFS}"
+        if isinstance(table, DebianResourceType) and path in contents:
+            places = (*table.copies, *table.files, *table.data)
+            found[path] = Ours(programs=tuple(table.programs), places=places)
+    return found
+
+
+def elsewhere(manifest: Manifest) -> tuple[str, ...]:
+    """The places in a distribution of what is for other machines than its target."""
+    tables = (table for table in manifest.artifact.values() if table.for_other_machines and table.path is not None)
+    return tuple(f"{manifest.release.root}/{table.path}" for table in tables)

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 from crosscourse import files
 from crosscourse.engine.spec import Spec
 from crosscourse.errors import CrosscourseError
+from tasks.verify.ours import Ours
 from toolchains.targets import Expected
 
 if TYPE_CHECKING:
     from crosscourse.engine.places import Places
 
-# The name of the reports, before the end that says their form; and where those of a failure are kept.
+# The name of the reports, before the end that says their form; where those of a failure are kept; the project.
 NAME = "elf"
 REPORTS = "reports"
+PROJECT = "project"
 
 
 class VerificationError(CrosscourseError):
@@ -24,22 +26,30 @@ class VerificationError(CrosscourseError):
 
 
 class Verification(Spec, frozen=True, kw_only=True):
-    """What decides the verdict beside the package (the step that makes it) and the code of the rules."""
+    """What decides the verdict beside the package (the step that makes it) and the code of the rules.
+
+    ``packaged``: the root filesystems in it that are made of Debian packages, and what in each is ours. ``elsewhere``:
+    the places in it of what is for other machines.
+    """
 
     target: Expected
     package: str
+    packaged: dict[str, Ours]
+    elsewhere: tuple[str, ...]
 
 
 def verify(spec: Verification, at: Places) -> None:
     """Check the package, and write the whole report in every form. Raises VerificationError with all violations."""
-    from tasks.verify.engine import verify_archive
     from tasks.verify.report import text
     from tasks.verify.report.formats import FORMATS
     from tasks.verify.rules.table import RULES
+    from tasks.verify.verdict import verify_archive
 
     package = at.need(spec.package)
     at.status(f"reading {package.name}")
-    result = verify_archive(package, spec.target, RULES)
+    # Nothing may be named after where it was made, whoever makes it wherever.
+    host = (str(at.paths[PROJECT]), str(at.caches))
+    result = verify_archive(package, spec.target, RULES, packaged=spec.packaged, elsewhere=spec.elsewhere, host=host)
     reports = {f"{NAME}.{ending}": render(result) for ending, render in FORMATS.items()}
     for name, content in reports.items():
         at.output(name).write_text(content, encoding="utf-8")

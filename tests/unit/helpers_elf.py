@@ -55,6 +55,26 @@ def go_block(settings: Mapping[str, str] | None = None, version: str = "go1.26.8
     return header + b"".join(uleb128(len(part)) + part for part in (version.encode(), modules))
 
 
+def version_definitions(sign: str, names: list[int]) -> bytes:
+    """Elfxx_Verdef, each with its Elfxx_Verdaux; the first is the base version."""
+    return b"".join(
+        struct.pack(f"{sign}4H3I", 1, index == 0, index + 1, 1, 0, 20, 28 if index < len(names) - 1 else 0)
+        + struct.pack(f"{sign}2I", name, 0)
+        for index, name in enumerate(names)
+    )
+
+
+def version_needs(sign: str, wanted: Mapping[int, list[tuple[int, int]]]) -> bytes:
+    """Elfxx_Verneed, each with its Elfxx_Vernaux: names of versions, with flags."""
+    content = b""
+    for index, (library, versions) in enumerate(wanted.items()):
+        further = 16 + 16 * len(versions) if index < len(wanted) - 1 else 0
+        content += struct.pack(f"{sign}2H3I", 1, len(versions), library, 16, further)
+        for number, (name, flags) in enumerate(versions):
+            content += struct.pack(f"{sign}I2H2I", 0, flags, 2, name, 16 if number < len(versions) - 1 else 0)
+    return content
+
+
 def build_elf(
     *,
     machine: int = ARM,
@@ -65,17 +85,31 @@ def build_elf(
     tags: Tags | None = HARD,
     interpreter: str | None = None,
     needed: tuple[str, ...] = (),
+    soname: str | None = None,
+    rpath: str | None = None,
+    runpath: str | None = None,
+    versions: tuple[str, ...] = (),
+    versions_needed: Mapping[str, tuple[str, ...]] = {},
     pie: bool = False,
     go: bytes | None = None,
     symbols: bool = False,
     data: bytes = b"",
     section_headers: bool = True,
 ) -> bytes:
-    """An ELF file whose bytes are one writable segment at BASE; ``data`` lies at the first multiple of 16 in it."""
+    """An ELF file whose bytes are one writable segment at BASE; ``data`` lies at the first multiple of 16 in it.
+
+    ``versions``: that it defines. ``versions_needed``: of each library; a name that begins with ``?`` is a weak need.
+    """
     sign = "<" if order == "little" else ">"
     word = "I" if bits == 32 else "Q"
     header_size, program_size = (52, 32) if bits == 32 else (64, 56)
-    strings = b"\0" + b"".join(name.encode() + b"\0" for name in needed)
+    texts = [*needed, *filter(None, (soname, rpath, runpath)), *versions, *versions_needed]
+    texts += [name.lstrip("?") for names in versions_needed.values() for name in names]
+    strings = b"\0" + b"".join(name.encode() + b"\0" for name in texts)
+
+    def text(name: str) -> int:
+        return strings.index(b"\0" + name.encode() + b"\0") + 1
+
     image = bytearray(-(-(header_size + 3 * program_size) // 16) * 16)
 
     def add(content: bytes) -> int:
@@ -90,9 +124,18 @@ def build_elf(
     if interpreter is not None:
         content = interpreter.encode() + b"\0"
         programs.append((3, add(content), len(content)))
-    if needed or pie:
+    if texts or pie:
         strings_at = BASE + add(strings)
-        entries = [(1, strings.index(name.encode() + b"\0")) for name in needed]
+        entries = [(1, text(name)) for name in needed]
+        entries += [(tag, text(name)) for tag, name in ((14, soname), (15, rpath), (29, runpath)) if name]
+        if versions:
+            entries += [(0x6FFFFFFC, BASE + add(version_definitions(sign, [1, *map(text, versions)])))]
+        if versions_needed:
+            wanted = {
+                text(library): [(text(name.lstrip("?")), 2 if name.startswith("?") else 0) for name in names]
+                for library, names in versions_needed.items()
+            }
+            entries += [(0x6FFFFFFE, BASE + add(version_needs(sign, wanted)))]
         entries += [(5, strings_at), (10, len(strings)), *([(0x6FFFFFFB, 0x08000000)] if pie else []), (0, 0)]
         content = b"".join(struct.pack(f"{sign}2{word}", *entry) for entry in entries)
         programs.append((2, add(content), len(content)))
@@ -149,4 +192,22 @@ def tar(*members: Member, links: tuple[tuple[str, str, bytes], ...] = ()) -> byt
             info = tarfile.TarInfo(name)
             info.type, info.linkname = kind, target
             archive.addfile(info)
+    return output.getvalue()
+
+
+def member(name: str, content: bytes = b"", **fields: int | bytes | str) -> tarfile.TarInfo:
+    """A member for ``tar_of``: a file of mode 0644, or with ``type`` something else; ``fields`` as TarInfo has them."""
+    info = tarfile.TarInfo(name)
+    info.mode, info.size = 0o644, len(content)
+    for field, value in fields.items():
+        setattr(info, field, value)
+    return info
+
+
+def tar_of(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
+    """A plain tar of members with their contents."""
+    output = io.BytesIO()
+    with tarfile.open(fileobj=output, mode="w") as archive:
+        for info, content in members:
+            archive.addfile(info, io.BytesIO(content))
     return output.getvalue()

@@ -29,9 +29,19 @@ def test_the_command_line_overrules_the_file(tmp_path: Path, monkeypatch: pytest
     assert settings.cache == str(tmp_path / "here")
 
 
+def test_artifacts_are_chosen_by_their_names(tmp_path: Path) -> None:
+    (tmp_path / "crosscourse.toml").write_text("[artifacts]\nui = false\nother = true\n")
+    settings = read_settings(tmp_path, {"ui": "yes", "third": "no"})
+    assert settings.artifacts == {"ui": True, "other": True, "third": False}
+    assert settings.typed_artifacts == ["ui", "third"]
+    with pytest.raises(UnknownNameError, match="variable 'ui'"):
+        read_settings(tmp_path, {"ui": "perhaps"})
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        ("[artifacts]\nui = 'no'", "artifacts.ui: expected `bool`, got `str`"),
         ("releas = 'x'", "releas: unknown key. Did you mean 'release'?"),
         ("typed = []", "typed: unknown key"),
         ("jobs = 0", "jobs: expected `int` >= 1"),

@@ -1,6 +1,6 @@
-"""Installing tools: each once into a cache folder, by pip or by Go, whole or not at all; again where one was changed.
+"""Installing tools: each once into a cache folder, by pip, Go or npm, whole or not at all; again where one was changed.
 
-pip is this Python's own, with the user's pip configuration.
+pip is this Python's own, with the user's pip configuration; npm is that of a pinned Node.js, with the user's .npmrc.
 """
 
 from __future__ import annotations
@@ -53,8 +53,10 @@ class DownloadError(CrosscourseError):
 
     def __init__(self, tool: Tool, detail: str) -> None:
         sources = "HTTPS_PROXY, PIP_INDEX_URL or pip's configuration"
-        if tool.bootstrap:
+        if tool.h1:
             sources = "HTTPS_PROXY, GOPROXY and GOSUMDB (which must not be off: Go refuses a toolchain then)"
+        if tool.npm:
+            sources = "HTTPS_PROXY, NPM_CONFIG_REGISTRY or npm's configuration (~/.npmrc)"
         super().__init__(
             tool.title,
             f"can't be downloaded\n{detail}",
@@ -75,8 +77,8 @@ def install_tool(tool: Tool, cache: Path, *, run: Run, status: Status, report: S
     problem = _problem(tool, cache)
     if problem is None:
         return final
-    if tool.bootstrap:
-        install_tool(get_tool(tool.name, tool.bootstrap), cache, run=run, status=status, report=report)
+    if tool.fetched_by:
+        install_tool(get_tool(*tool.fetched_by), cache, run=run, status=status, report=report)
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with in_turn(final.with_name(f"{final.name}.lock"), status):
@@ -112,10 +114,12 @@ def _install(tool: Tool, cache: Path, final: Path, run: Run) -> None:
     try:
         root = partial / "tool"
         root.mkdir()
-        if tool.bootstrap:
-            _fetch_go(tool, program(get_tool(tool.name, tool.bootstrap), cache), partial, run)
-        else:
+        if tool.fetched_by is None:
             _fetch_wheel(tool, partial, run)
+        elif tool.npm:
+            _fetch_npm(tool, program(get_tool(*tool.fetched_by), cache), partial, run)
+        else:
+            _fetch_go(tool, program(get_tool(*tool.fetched_by), cache), partial, run)
         if tool.program and not os.access(root / tool.program, os.X_OK):
             raise CrosscourseError(tool.title, f"has no program {tool.program}", f"{FILE.name} names the wrong place.")
         seal.seal(root, tool.pin)
@@ -187,6 +191,23 @@ def _fetch_go(tool: Tool, go: Path, partial: Path, run: Run) -> None:
     # Modules carry no execute bits: go sets those of a toolchain when it first runs it.
     run([str(go), "version"], env={**env, "GOTOOLCHAIN": f"go{tool.version}", "GOPROXY": "off"}, cwd=partial)
     (modules / f"{GO_MODULE}@{version}").replace(partial / "tool" / "go")
+
+
+def _fetch_npm(tool: Tool, node: Path, partial: Path, run: Run) -> None:
+    """A package, as it was published; none of its scripts run, and nothing that it depends on comes with it."""
+    import base64
+    import hashlib
+
+    from crosscourse.formats import folder
+    from toolchains import node as nodejs
+
+    words = [*map(str, nodejs.npm(node)), "pack", "--ignore-scripts", "--pack-destination", str(partial)]
+    run([*words, f"{tool.npm}@{tool.version}"], env=nodejs.reaching(node), cwd=partial)
+    archive = next(partial.glob("*.tgz"))
+    found = "sha512-" + base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
+    if found != tool.pin:
+        raise HashMismatchError(tool, f"expected {tool.pin}\nfound    {found}")
+    folder.unpack(archive, partial / "tool")
 
 
 def _explained(tool: Tool, error: CommandError, problem: str | None) -> CrosscourseError:

@@ -1,7 +1,7 @@
 """The pinned tools: programs and data that builds use, by name and version, and where each lies once installed.
 
-A tool comes as a wheel, or, for Go versions that are no wheel, as a module that another Go fetches. Either way its
-hash is pinned in ``tools.toml``.
+A tool comes as a wheel, or as a package of npm that a Node.js fetches, or, for Go versions that are no wheel, as a
+module that another Go fetches. Either way its hash is pinned in ``tools.toml``.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ class Tool(Strict, frozen=True):
 
     ``package``: its name in the package index. ``sha256``: of its wheels, by host architecture ("any": one for all).
     ``bootstrap``: instead of these, the Go version that fetches this one. ``h1``: sums of the module, without "h1:".
+    Or ``npm``: its name in npm's registry, ``sha512``: of that package, as base64; ``bootstrap`` is a Node.js then.
     ``program``: where its program lies in the installed folder; None where there is only data.
     """
 
@@ -60,11 +61,21 @@ class Tool(Strict, frozen=True):
     sha256: dict[str, str] = msgspec.field(default_factory=dict)
     bootstrap: str | None = None
     h1: dict[str, str] = msgspec.field(default_factory=dict)
+    npm: str | None = None
+    sha512: str | None = None
     program: str | None = None
 
     def __post_init__(self) -> None:
-        if bool(self.package and self.sha256) == bool(self.bootstrap and self.h1):
-            raise ValueError("a tool has either `package` and `sha256`, or `bootstrap` and `h1`")
+        ways = (self.package and self.sha256, self.bootstrap and self.h1, self.bootstrap and self.npm and self.sha512)
+        if sum(map(bool, ways)) != 1:
+            raise ValueError(
+                "a tool has either `package` and `sha256`, or `bootstrap` and `h1`, or `bootstrap`, `npm` and `sha512`"
+            )
+
+    @property
+    def fetched_by(self) -> tuple[str, str] | None:
+        """Name and version of the tool that fetches this one; None where pip does."""
+        return ("node" if self.npm else self.name, self.bootstrap) if self.bootstrap else None
 
     @property
     def title(self) -> str:
@@ -74,6 +85,8 @@ class Tool(Strict, frozen=True):
     @property
     def pin(self) -> str:
         """What its file must hash to on this machine. Raises UnsupportedHostError, NoWheelError."""
+        if self.sha512:
+            return f"sha512-{self.sha512}"
         arch = host_arch()
         hashes = self.sha256 or self.h1
         found = hashes.get(arch) or hashes.get("any")
@@ -122,7 +135,7 @@ def tool_path(tool: Tool, cache: Path) -> Path:
 
     Raises UnsupportedHostError, NoWheelError.
     """
-    digest = hashlib.sha256(f"{tool.package}\n{tool.pin}".encode()).hexdigest()
+    digest = hashlib.sha256(f"{tool.package or tool.npm}\n{tool.pin}".encode()).hexdigest()
     return cache / f"{tool.name}-{tool.version}-{digest[:10]}"
 
 

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from crosscourse.binaries.elf import ElfFacts
-from tasks.verify.engine import VerifyReport
+from tasks.verify.engine import Root, Subject, VerifyReport
 
 
 def render(report: VerifyReport) -> str:
@@ -27,18 +27,44 @@ def to_json(report: VerifyReport) -> dict[str, Any]:
             "violations": len(report.violations),
             "machines": report.machines,
         },
-        "rules": [{"id": rule.id, "title": rule.title, "why": rule.why} for rule in report.rules],
+        "rules": [{"id": rule.id, "title": rule.title, "why": rule.why, "scope": rule.scope} for rule in report.rules],
         "violations": [dataclasses.asdict(violation) for violation in report.violations],
-        "files": [
-            {"path": file.path, "mode": f"{file.mode:04o}", "static": file.facts.static, **_facts(file.facts)}
-            for file in report.files
-        ],
+        "root_filesystems": [_root(root) for root in report.roots],
+        "files": [_file(file) for file in report.files],
     }
+
+
+def _root(root: Root) -> dict[str, Any]:
+    """``largest``: name and bytes, by what ``by`` says."""
+    return {
+        "path": root.path,
+        "packed": root.sizes.packed,
+        "unpacked": root.sizes.unpacked,
+        "members": len(root.tree.members),
+        "elf_files": len(root.tree.elf),
+        "by": root.sizes.by,
+        "largest": [{"name": name, "size": size} for name, size in root.sizes.largest],
+    }
+
+
+def _file(file: Subject) -> dict[str, Any]:
+    """All that is known of an own file; of Debian's, which are many, what it is made for."""
+    known = {
+        "path": file.path,
+        "mode": f"{file.mode:04o}",
+        "own": file.own,
+        "elsewhere": file.elsewhere,
+        "static": file.facts.static,
+    }
+    if not file.own:
+        return known | {"machine": file.facts.machine, "class": file.facts.class_, "type": file.facts.type}
+    return known | _facts(file.facts)
 
 
 def _facts(facts: ElfFacts) -> dict[str, Any]:
     values = dataclasses.asdict(facts)
     values["class"] = values.pop("class_")
+    del values["dynamic"]
     # JSON has no tuples: whoever reads the file back gets the same data.
     values["needed"] = list(facts.needed)
     return values

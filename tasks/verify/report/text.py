@@ -25,8 +25,23 @@ def summary(report: VerifyReport) -> str:
 
 
 def render(report: VerifyReport) -> str:
-    """The whole report as the content of a file, whatever the terminal."""
-    return to_text(report) + "\n"
+    """The whole report as the content of a file, whatever the terminal: sizes, violations, summary."""
+    return "\n".join([*_sizes(report), to_text(report)]) + "\n"
+
+
+def _sizes(report: VerifyReport) -> Iterator[str]:
+    """Each root filesystem with its size, and what makes it large."""
+    for root in report.roots:
+        sizes = root.sizes
+        what = ", ".join([_count(len(root.tree.members), "member"), _count(len(root.tree.elf), "ELF file")])
+        yield f"{root.path}: {_megabytes(sizes.packed)} packed, {_megabytes(sizes.unpacked)} unpacked, {what}"
+        if sizes.largest:
+            yield f"  the largest {sizes.by}s:"
+        yield from (f"  {_megabytes(size):>10}  {_printable(name)}" for name, size in sizes.largest)
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"
 
 
 def to_text(report: VerifyReport, *, width: int | None = None) -> str:
@@ -37,6 +52,10 @@ def to_text(report: VerifyReport, *, width: int | None = None) -> str:
     """
     body = _table(report, width) if width is not None and width >= NARROWEST_TABLE else "\n".join(_plain(report))
     return "\n".join(part for part in (body if report.violations else "", summary(report)) if part)
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else ascii(text)[1:-1]
 
 
 def _count(number: int, noun: str) -> str:

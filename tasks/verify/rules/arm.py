@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from crosscourse.binaries.elf import CPU_ARCHS, FP_ARCHS, SIMD_ARCHS
+from crosscourse.binaries.armattributes import CPU_ARCHS, FP_ARCHS, SIMD_ARCHS
 from tasks.verify.engine import Finding, Rule, Subject, each_file
 from tasks.verify.rules.facts import UNKNOWN, both_arm, goarm
 from toolchains.targets import Expected
@@ -84,6 +84,7 @@ CPU_ARCH = Rule(
         "Read from Tag_CPU_arch; of a program linked by Go alone the rule goarm tells."
     ),
     check=each_file(_cpu_arch),
+    scope="own",
 )
 
 
@@ -107,6 +108,7 @@ FP_ARCH = Rule(
         "the compiler was allowed to use what some lack (Tag_FP_arch; LLD keeps that of the first object file only)."
     ),
     check=each_file(_fp_arch),
+    scope="own",
 )
 
 
@@ -126,4 +128,5 @@ NEON = Rule(
         "to use it (Tag_Advanced_SIMD_arch; LLD keeps that of the first object file only)."
     ),
     check=each_file(_neon),
+    scope="own",
 )

@@ -57,4 +57,5 @@ TYPE = Rule(
     title="a program or a shared library",
     why="Object files and core dumps are left-overs of a build: the kernel can't start them.",
     check=each_file(_type),
+    scope="own",
 )

@@ -20,4 +20,5 @@ STATIC = Rule(
     title="statically linked",
     why="A distribution brings no libraries: what needs a loader or a library fails on a host that has another libc.",
     check=each_file(_static),
+    scope="own",
 )

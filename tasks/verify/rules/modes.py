@@ -18,4 +18,5 @@ EXECUTABLE = Rule(
     title="programs may be executed by everyone",
     why="Without the permission bits a program ends with 'permission denied', for users of a container too.",
     check=each_file(_executable),
+    scope="own",
 )

@@ -6,7 +6,7 @@ A new one is a function and a ``Rule`` in one of the modules, and a line here.
 from __future__ import annotations
 
 from tasks.verify.engine import Rule
-from tasks.verify.rules import arm, contents, elf, go, linking, modes
+from tasks.verify.rules import arm, contents, elf, go, linking, modes, trees
 
 RULES: tuple[Rule, ...] = (
     contents.NOT_EMPTY,
@@ -25,4 +25,14 @@ RULES: tuple[Rule, ...] = (
     go.GOAMD64,
     linking.STATIC,
     modes.EXECUTABLE,
+    trees.LOADER,
+    trees.LIBRARIES,
+    trees.VERSIONS,
+    trees.SCRIPTS,
+    trees.LINKS,
+    trees.PRIVILEGED,
+    trees.WRITABLE,
+    trees.OWNER,
+    trees.DEVICES,
+    trees.HOST,
 )

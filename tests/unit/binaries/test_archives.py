@@ -21,9 +21,10 @@ from crosscourse.binaries import archives as inspect
 from crosscourse.binaries import unpacking
 from crosscourse.binaries.unpacking import ArchiveError
 from crosscourse.errors import CrosscourseError
-from tasks.verify.engine import VerifyReport, verify_archive
+from tasks.verify.engine import VerifyReport
 from tasks.verify.report.text import render
 from tasks.verify.rules.table import RULES
+from tasks.verify.verdict import verify_archive
 from tests.unit.helpers_elf import X86_64, Member, build_elf, tar
 from toolchains.targets import get_target
 
@@ -63,7 +64,7 @@ def test_nothing_to_check_is_a_violation(tmp_path: Path, members: tuple[Member, 
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, lzma.compress, zstd.compress])
-@pytest.mark.parametrize("name", ["rootfs.tgz", "rootfs.tar", "data"])
+@pytest.mark.parametrize("name", ["inner.tgz", "inner.tar", "data"])
 def test_nested_archives_by_content(tmp_path: Path, pack: Callable[[bytes], bytes], name: str) -> None:
     inner = pack(tar(("./opt/resource/check", WRONG), ("etc/passwd", b"")))
     middle = pack(tar((name, inner), ("in/the/middle", GOOD)))

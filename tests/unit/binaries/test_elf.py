@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from crosscourse.binaries.elf import ArmAttributes, ElfError, ElfFacts, is_elf, parse_arm_attributes, read_elf
+from crosscourse.binaries.armattributes import ArmAttributes, parse_arm_attributes
+from crosscourse.binaries.elf import ElfError, ElfFacts, is_elf, read_elf
 from tests.unit.helpers_elf import AARCH64, ARM, HARD, X86_64, arm_attributes, build_elf, go_block
 
 
@@ -139,6 +140,24 @@ def test_a_cut_segment_and_a_cut_section() -> None:
     at = int.from_bytes(content[32:36], "little") + 40 + 20
     with pytest.raises(ElfError, match="cut off: a section would end at byte"):
         facts(content[:at] + b"\xf0\xff" + content[at + 2 :])
+
+
+@pytest.mark.parametrize(
+    ("at", "message"),
+    [(42, "program headers of 255 bytes instead of 32"), (46, "section headers of 255 bytes instead of 40"),
+     (50, "the names of the sections are in section 255, of ")],
+)  # fmt: skip
+def test_a_header_that_says_something_odd_of_the_tables(at: int, message: str) -> None:
+    """e_phentsize, e_shentsize, e_shstrndx."""
+    with pytest.raises(ElfError, match=message):
+        facts(WHOLE[:at] + b"\xff\0" + WHOLE[at + 2 :])
+
+
+def test_an_address_before_the_first_segment() -> None:
+    """DT_STRTAB, the second word of the entry with the tag 5, below BASE."""
+    tag = next(at for at in range(0, len(WHOLE), 4) if WHOLE[at : at + 4] == b"\5\0\0\0" and WHOLE[at + 8] == 10)
+    with pytest.raises(ElfError, match="the address 0xfff is in no segment"):
+        facts(WHOLE[: tag + 4] + b"\xff\x0f\0\0" + WHOLE[tag + 8 :])
 
 
 def test_no_damage_is_a_traceback_or_a_hang() -> None:

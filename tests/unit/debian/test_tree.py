@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import io
 import os
 import random
@@ -218,6 +219,28 @@ def test_certificates_in_one_file_in_a_fixed_order() -> None:
     tree = files(**{f"{top}/b.crt": b"B\n", f"{top}/a.crt": b"A\n", f"{top}/README": b"no", "etc/c.crt": b"C\n"})
     assert configured(tree)["etc/ssl/certs/ca-certificates.crt"].source == b"A\nB\n"
     assert "etc/ssl/certs/ca-certificates.crt" not in configured(files(**{"etc/c.crt": b"C\n"}))
+
+
+def test_openssl_finds_the_certificates_where_it_looks() -> None:
+    certificate = "usr/share/ca-certificates/mozilla/a.crt"
+    assert configured(files(**{certificate: b"A"}))["usr/lib/ssl/cert.pem"].link == "/etc/ssl/certs/ca-certificates.crt"
+    assert configured(files(**{certificate: b"A", "usr/lib/ssl/cert.pem": b"B"}))["usr/lib/ssl/cert.pem"].source == b"B"
+    assert "usr/lib/ssl/cert.pem" not in configured(files(**{"usr/bin/openssl": b""}))
+
+
+def test_git_is_told_of_lfs_where_it_is_there() -> None:
+    text = configured(files(**{"usr/bin/git-lfs": b""}))["etc/gitconfig"].source
+    assert isinstance(text, bytes)
+    filters = configparser.ConfigParser(interpolation=None)
+    filters.read_string(text.decode())
+    assert dict(filters['filter "lfs"']) == {
+        "clean": "git-lfs clean -- %f",
+        "smudge": "git-lfs smudge -- %f",
+        "process": "git-lfs filter-process",
+        "required": "true",
+    }
+    assert configured(files(**{"usr/bin/git-lfs": b"", "etc/gitconfig": b"mine"}))["etc/gitconfig"].source == b"mine"
+    assert "etc/gitconfig" not in configured(files(**{"usr/bin/git": b""}))
 
 
 def test_settling_leaves_its_argument_alone() -> None:

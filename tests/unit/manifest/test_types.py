@@ -26,7 +26,7 @@ GOOD = {
     "LinkTarget": ["bash", "../x", "/usr/bin"],
     "DataPath": ["certifi:certifi/cacert.pem"],
     "FolderMode": ["1777", "755", "0700"],
-    "GoPackage": [".", "./cmd/x", "./a-b/c.d"],
+    "GoPackage": [".", "./cmd/x", "./a-b/c.d", "example.com/a-b/cmd/x"],
     "GoPackages": [".", "./...", "./a/..."],
     "GoTag": ["netgo", "static_build", "go1.22"],
     "GoFlag": ["-trimpath", "-buildvcs=false", "-ginkgo.focus=A b|C", "-mod=vendor", "-run", "TestSpec", "-count=1"],
@@ -51,7 +51,8 @@ BAD = {
     "LinkTarget": ["", "a\0", "a\n", "é"],
     "DataPath": ["certifi:../x", "certifi:/x", "certifi:", "x", "certifi:a/../../b", "../x:y"],
     "FolderMode": ["77777777777", "", "8", "4755", "0o755", "1777\n", "-755", "75"],
-    "GoPackage": ["..", "./..", "./../x", "-toolexec=x", "./...", "/x", "x", "./a//b", "./a\n", ".\n", "./a b"],
+    "GoPackage": ["..", "./..", "./../x", "-toolexec=x", "./...", "/x", "x", "./a//b", "./a\n", ".\n", "./a b",
+        "a/b", "x.org", "x.org/", "x.org/../y", "x.org/...", "x.org/y@v1", "-x.org/y", "x.org/y\n"],
     "GoPackages": ["./.../x", "..", "-exec=x", "..."],
     "GoTag": ["", "a,b", "-x", "a b", "a\n"],
     "GoFlag": [
@@ -111,5 +112,5 @@ def test_no_text_of_a_manifest_is_without_a_type() -> None:
                     free.add(f"{table}.{key}")
     assert free == {
         *("Source.why", "Generate.replace", "Generate.content", "ResourceType.files", "ResourceType.metadata"),
-        *("DebianResourceType.files", "DebianResourceType.metadata"),
+        *("DebianResourceType.files", "DebianResourceType.metadata", "NodeAssets.stand-in"),
     }

@@ -45,6 +45,15 @@ ZIP = "https://proxy.test/example.com/y/@v/v1.0.0.zip"
         "ssh: connect to host host.test port 22: No route to host\nfatal: Could not read from remote repository.",
         "ssh: Could not resolve hostname host.test: Temporary failure in name resolution",
         "kex_exchange_identification: Connection closed by remote host\nConnection closed by 192.0.2.1 port 22",
+        # npm and Yarn
+        "npm error code ECONNREFUSED\nnpm error syscall connect",
+        "npm error network request to https://host.test/x failed, reason: getaddrinfo ENOTFOUND host.test",
+        "npm error   code: 'ETIMEDOUT',",
+        "npm error code E503\nnpm error 503 Service Unavailable - GET https://host.test/x",
+        "➤ YN0001: │ RequestError: connect ECONNREFUSED 127.0.0.1:9\n    at ClientRequest.<anonymous> (yarn.js:1:2)",
+        "➤ YN0001: │ RequestError: getaddrinfo EAI_AGAIN host.test",
+        "➤ YN0001: │ RequestError: Timeout awaiting 'socket' for 60000ms",
+        "➤ YN0035: │   Response Code: 503 (Service Unavailable)",
         # go
         f'main.go:2:8: example.com/y@v1.0.0: Get "{ZIP}": dial tcp 127.0.0.1:1: connect: connection refused',
         f'example.com/y@v1.0.0: Get "{ZIP}": dial tcp: lookup proxy.test on 192.0.2.53:53: no such host',
@@ -139,6 +148,11 @@ def test_network_trouble(text: str) -> None:
         "ssl/tls.c:10:10: fatal error: openssl/ssl.h: No such file or directory",
         "make: *** [Makefile:500: connection.o] Error 1",
         "ld.lld: error: undefined symbol: SSL_error_description",
+        "npm error code E404\nnpm error 404 Not Found - GET https://host.test/x",
+        "➤ YN0028: │ The lockfile would have been modified by this install, which is explicitly forbidden.",
+        "➤ YN0018: │ less@npm:4.6.4: The remote archive doesn't match the expected checksum",
+        "➤ YN0035: │   Response Code: 404 (Not Found)",
+        "Error: webpack could not connect ECONNREFUSED to Main.elm",
     ],
 )
 def test_other_trouble(text: str) -> None:

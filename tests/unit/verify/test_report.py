@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tasks.verify.engine import VerifyReport, verify_archive
+from tasks.verify.engine import VerifyReport
 from tasks.verify.report.formats import FORMATS
 from tasks.verify.report.json import to_json
 from tasks.verify.report.text import summary, to_text
 from tasks.verify.rules.elf import MACHINE
 from tasks.verify.rules.table import RULES
+from tasks.verify.verdict import verify_archive
 from tests.unit.helpers_elf import X86_64, build_elf, go_block, tar
 from toolchains.targets import get_target
 

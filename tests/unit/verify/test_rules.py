@@ -9,9 +9,10 @@ import msgspec
 import pytest
 
 from crosscourse.binaries.elf import read_elf
-from tasks.verify.engine import Contents, Subject, check_contents
+from tasks.verify.engine import Contents, Finding, Rule, Subject, check_contents
 from tasks.verify.rules.table import RULES
 from tests.unit.helpers_elf import AARCH64, ARM, HARD, X86_64, build_elf, go_block
+from tests.unit.verify import test_trees
 from toolchains.targets import Expected, get_target
 
 ARMV7 = get_target("armv7").expected
@@ -144,7 +145,8 @@ def test_files_that_break_a_rule(rule: str, target: Expected, made: dict[str, An
 
 
 def test_every_rule_has_a_case_and_an_explanation() -> None:
-    assert {rule for rule, *_ in BROKEN} | {"not-empty", "readable"} == {rule.id for rule in RULES}
+    of_trees = {rule for _, expected in test_trees.BROKEN for _, rule in expected}
+    assert {rule for rule, *_ in BROKEN} | of_trees | {"not-empty", "readable"} == {rule.id for rule in RULES}
     assert len({rule.id for rule in RULES}) == len(RULES)
     for rule in RULES:
         assert rule.title
@@ -159,3 +161,11 @@ def test_a_wrong_machine_is_not_reported_as_wrong_arm() -> None:
 def test_only_what_is_broken_is_reported() -> None:
     assert broken(ARMV7, C | {"tags": HARD | {10: 3}}).keys() == {"fp-arch"}
     assert broken(ARMV6, go("7")).keys() == {"goarm"}
+
+
+def test_what_a_rule_says_is_shown_so_that_a_terminal_obeys_none() -> None:
+    rule = Rule(
+        id="x", title="x", why="x", check=lambda _contents, _target: iter([("x", Finding("\x1b[2J", "\udcff"))])
+    )
+    (violation,) = check_contents(Contents(), ARMV7, (rule,))
+    assert (violation.found, violation.expected) == (r"\x1b[2J", r"\udcff")

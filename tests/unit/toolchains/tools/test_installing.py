@@ -123,6 +123,17 @@ def test_a_wrong_hash_is_refused_and_nothing_kept(tmp_path: Path, gperf: Tool, r
     assert not is_installed(wrong, tmp_path / "cache")
 
 
+def test_a_package_of_npm(tmp_path: Path, runner: Runner) -> None:
+    yarn = get_tool("yarn", "4.14.1")
+    folder = install_tool(yarn, tmp_path / "cache", run=runner, status=silent, report=silent)
+    assert (folder / "package" / "bin" / "yarn.js").stat().st_size > 1_000_000
+    assert {path.name for path in folder.iterdir()} == {"package", pins.STAMP, seal.FILES}
+    wrong = msgspec.structs.replace(yarn, sha512="x")
+    with pytest.raises(installing.HashMismatchError, match="expected sha512-x"):
+        install_tool(wrong, tmp_path / "cache", run=runner, status=silent, report=silent)
+    assert not is_installed(wrong, tmp_path / "cache")
+
+
 def test_no_network(tmp_path: Path, gperf: Tool) -> None:
     runner = Runner(tmp_path, PIP_INDEX_URL="http://127.0.0.1:9/simple", PIP_RETRIES="1", PIP_FIND_LINKS="")
     with pytest.raises(installing.DownloadError, match="Check the network"):

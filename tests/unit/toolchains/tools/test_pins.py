@@ -24,8 +24,8 @@ def test_every_pin_serves_both_architectures(monkeypatch: pytest.MonkeyPatch) ->
         paths = {tool_path(tool, Path("/cache")) for tool in every}
         assert len(paths) == len(every)
     for tool in every:
-        if tool.bootstrap:
-            assert get_tool(tool.name, tool.bootstrap).package
+        if tool.fetched_by:
+            assert get_tool(*tool.fetched_by).package
 
 
 def test_unknown_names_are_told_the_known_ones() -> None:
@@ -54,7 +54,14 @@ def test_a_32_bit_python_on_a_64_bit_kernel_is_refused(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
-    "text", ["", "package = 'x'", "package = 'x'\nbootstrap = '1'\nh1.any = '1'\nsha256.any = '1'", "x = 1"]
+    "text",
+    [
+        "",
+        "package = 'x'",
+        "bootstrap = '1'\nnpm = 'x'",
+        "package = 'x'\nbootstrap = '1'\nh1.any = '1'\nsha256.any = '1'",
+        "x = 1",
+    ],
 )
 def test_a_malformed_table_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "tools.toml"
