@@ -11,7 +11,6 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
-from crosscourse import files
 from crosscourse.engine.places import Places
 from crosscourse.engine.reads import Reads
 from crosscourse.engine.spec import Spec
@@ -117,13 +116,13 @@ def _sum_files(spec: GoModules, source: Path) -> list[Path]:
 
 def fetch(spec: GoModules, at: Places) -> None:
     """Download what the packages need, and no more; again, where it was changed. Raises ModulesError."""
-    from toolchains import go_module_cache
+    from toolchains import caches, go_module_cache
 
     at.status("looking at modules")
     for folder in go_module_cache.mend(at.place, _sum_files(spec, at.source)):
         at.report(f"Go module {folder} was not what go.sum says: it is fetched again")
         # What Go remembers of modules is taken to stay true.
-        files.discard(at.caches / "go-build")
+        caches.discard(at.caches / caches.GO)
     goroot = at.need(names.toolchain("go"), "program").parent.parent
     home = at.scratch / "home"
     home.mkdir()

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from crosscourse import files
 from crosscourse.engine.places import Places
 from crosscourse.engine.spec import Spec
 from crosscourse.engine.step import Step
@@ -50,6 +49,7 @@ def steps(toolchain: Mapping[str, str], folder: Path) -> Iterator[Step]:
 def install(spec: PinnedTool, at: Places) -> None:
     """Install the tool unless it is there as its pin says."""
     from crosscourse.run.environment import base_environment
+    from toolchains import caches
     from toolchains.tools.installing import install_tool
 
     def run(argv: list[str], *, env: dict[str, str] | None = None, cwd: Path | None = None) -> None:
@@ -59,14 +59,11 @@ def install(spec: PinnedTool, at: Places) -> None:
         at.report(text)
         # What was made by it, or of it, is not known from what is right: compilers take one version for the same.
         for name in _CACHES.get(spec.tool.name, ()):
-            files.discard(at.caches / name)
+            caches.discard(at.caches / name)
 
     install_tool(spec.tool, at.place.parent, run=run, status=at.status, report=report)
-    if cache := _cache(spec.tool, at.caches):
-        from toolchains import caches
-
-        if said := caches.mend(cache):
-            at.report(said)
+    if (cache := _cache(spec.tool, at.caches)) and (said := caches.mend(cache)):
+        at.report(said)
 
 
 def damaged(step: Step) -> str | None:

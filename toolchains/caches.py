@@ -9,6 +9,7 @@ are hashed. What zig made is taken for right when it is first seen.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import re
 import stat
@@ -65,6 +66,28 @@ def damage(cache: Path) -> list[str]:
     return sorted(path for path, (before, expected) in doubtful.items() if _stays(cache / path, before, expected))
 
 
+@contextlib.contextmanager
+def in_use(cache: Path) -> Iterator[None]:
+    """Nobody removes anything of a compiler's cache for the time of the block, in which a compiler uses it."""
+    with _locked(cache, fcntl.LOCK_SH):
+        yield
+
+
+def discard(cache: Path) -> None:
+    """Remove a compiler's cache, when nobody uses it."""
+    with _locked(cache, fcntl.LOCK_EX):
+        files.discard(cache)
+
+
+@contextlib.contextmanager
+def _locked(cache: Path, kind: int) -> Iterator[None]:
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    with (cache.parent / f".{cache.name}.lock").open("ab") as stream:
+        with contextlib.suppress(OSError):  # a file system that has no locks
+            fcntl.flock(stream, kind)
+        yield
+
+
 def mend(cache: Path) -> str:
     """Remove what is damaged in a compiler's cache, so that it is made again; says so, or nothing."""
     blocked = list(_blocked(cache))
@@ -73,11 +96,12 @@ def mend(cache: Path) -> str:
     damaged = blocked + damage(cache)
     if not damaged:
         return ""
-    if cache.name == GO:
-        for path in damaged:
-            files.remove(cache / path)
-    else:  # other files of it say that what was made is there
-        files.discard(cache)
+    with _locked(cache, fcntl.LOCK_EX):
+        if cache.name == GO:
+            for path in damaged:
+                files.remove(cache / path)
+        else:  # other files of it say that what was made is there
+            files.discard(cache)
     more = f" and {len(damaged) - 1} more" if damaged[1:] else ""
     return f"the cache {cache.name} was damaged ({damaged[0]}{more}): what was lost is made again"
 

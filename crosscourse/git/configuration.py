@@ -51,6 +51,8 @@ _ACCESS = re.compile(
     r"|core\.(?:sshcommand|gitproxy|askpass)",
     re.DOTALL,
 )
+# What a git reads that answers for a repository in a folder.
+_SERVED = ("uploadpack.", "safe.")
 # What helpers that know passwords are reached by.
 _HELPERS = ("DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "XDG_CACHE_HOME")
 
@@ -63,12 +65,28 @@ def alone() -> dict[str, str]:
 def reaching() -> dict[str, str]:
     """The environment of a git that may ask upstream too. Asks git for the person's configuration, once a run.
 
-    It is passed on by variables and not by a file, as a setting may be a password. Raises CrosscourseError if git
-    can't read it.
+    It is passed on by variables and not by a file, as a setting may be a password; but for what a mirror in a folder
+    answers by: git takes variables from the one that it starts there. Raises CrosscourseError if git can't read it.
     """
     helpers = {name: os.environ[name] for name in _HELPERS if name in os.environ}
-    listing = _configured(tuple(sorted(base_environment().items())))
-    return {**helpers, **_environment((*_PATIENCE, *access(listing), *_OURS))}
+    found = access(_configured(tuple(sorted(base_environment().items()))))
+    served = tuple((key, value) for key, value in found if key.startswith(_SERVED))
+    return {**helpers, **_environment((*_PATIENCE, *found, *_OURS)), "GIT_CONFIG_GLOBAL": _file(served)}
+
+
+@functools.cache
+def _file(settings: tuple[tuple[str, str], ...]) -> str:
+    """A file of git's configuration that lasts as long as this process, and is on no disk."""
+    if not settings:
+        return os.devnull
+    text = ""
+    for key, value in settings:
+        section, _, name = key.rpartition(".")
+        quoted = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        text += f'[{section}]\n\t{name} = "{quoted}"\n'
+    file = os.memfd_create("gitconfig")
+    os.write(file, os.fsencode(text))
+    return f"/proc/{os.getpid()}/fd/{file}"
 
 
 def _environment(settings: Sequence[tuple[str, str]]) -> dict[str, str]:

@@ -138,6 +138,13 @@ def build(spec: GoBuild, at: Places) -> None:
 
 def build_to(output: Path, spec: GoBuild, at: Places) -> None:
     """The same, of a program that is not itself what the step makes."""
+    from toolchains import caches
+
+    with caches.in_use(at.caches / caches.GO):
+        _build_to(output, spec, at)
+
+
+def _build_to(output: Path, spec: GoBuild, at: Places) -> None:
     # Here, not above: a build with nothing to do compiles nothing, and must start fast.
     from toolchains.go_closure import closure
     from toolchains.go_memory import go_memory_settings

@@ -281,3 +281,14 @@ def test_git_is_asked_for_its_configuration_once(tmp_path: Path, monkeypatch: py
     configuration.reaching()
     configuration.reaching()
     assert (tmp_path / "calls").read_text() == "x\n"
+
+
+def test_a_mirror_in_a_folder_answers_as_the_person_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The git that answers is started by the one that asks, which takes its variables of configuration away."""
+    (tmp_path / ".gitconfig").write_text('[uploadpack]\n\tallowFilter = true\n[safe]\n\tdirectory = "/a \\"b\\""\n')
+    monkeypatch.setenv("HOME", str(tmp_path))
+    environment = {name: value for name, value in configuration.reaching().items() if name != "GIT_CONFIG_COUNT"}
+    said = subprocess.run(
+        ["git", "config", "--list"], cwd="/", env=environment, check=True, capture_output=True, text=True
+    )
+    assert said.stdout.splitlines() == ["uploadpack.allowfilter=true", 'safe.directory=/a "b"']

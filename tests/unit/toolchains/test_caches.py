@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import threading
 import time
 from pathlib import Path
 
@@ -120,3 +121,16 @@ def test_what_stands_where_zig_has_folders_makes_way(tmp_path: Path, name: str) 
     (cache / name).write_text("no folder")
     assert name in caches.mend(cache)
     assert not (cache / name).exists()
+
+
+def test_a_cache_that_is_used_is_removed_afterwards(tmp_path: Path) -> None:
+    cache = tmp_path / "go-build"
+    entry = go_entry(cache, b"good")
+    remover = threading.Thread(target=caches.discard, args=(cache,))
+    with caches.in_use(cache), caches.in_use(cache):
+        remover.start()
+        remover.join(0.3)
+        assert remover.is_alive()
+        assert entry.is_file()
+    remover.join(10)
+    assert not cache.exists()
