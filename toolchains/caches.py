@@ -46,8 +46,11 @@ def damage(cache: Path) -> list[str]:
     known: dict[str, Row] = {}
     with contextlib.suppress(OSError, msgspec.MsgspecError):
         known = msgspec.json.decode(record.read_bytes(), type=dict[str, Row])
-    now, doubtful = {}, {}
+    now, doubtful, special = {}, {}, []
     for path, signature, name in _made(cache):
+        if not signature:
+            special.append(path)
+            continue
         row = known.get(path)
         if row is None or row.signature != signature:
             expected = name or (row.digest if row else "")
@@ -63,7 +66,8 @@ def damage(cache: Path) -> list[str]:
             partial.write_bytes(msgspec.json.encode(now))
     if doubtful:
         time.sleep(_SETTLED)
-    return sorted(path for path, (before, expected) in doubtful.items() if _stays(cache / path, before, expected))
+    stays = (path for path, (before, expected) in doubtful.items() if _stays(cache / path, before, expected))
+    return sorted([*special, *stays])
 
 
 @contextlib.contextmanager
@@ -117,7 +121,10 @@ def _blocked(cache: Path) -> Iterator[str]:
 
 
 def _made(cache: Path) -> Iterator[tuple[str, list[int], str]]:
-    """Each file that a compiler made, its signature, and the digest that its name says, if any."""
+    """Each file that a compiler made, its signature, and the digest that its name says, if any.
+
+    Of what is neither file, folder nor link there is no signature: a compiler would wait for it for ever.
+    """
     pattern = _MADE[cache.name]
     top = f"{os.fspath(cache)}/"
     waiting = [top]
@@ -126,6 +133,8 @@ def _made(cache: Path) -> Iterator[tuple[str, list[int], str]]:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(entry.path)
+                elif not entry.is_file(follow_symlinks=False) and not entry.is_symlink():
+                    yield entry.path[len(top) :], [], ""
                 elif found := pattern.fullmatch(entry.path[len(top) :]):
                     with contextlib.suppress(FileNotFoundError):
                         info = entry.stat(follow_symlinks=False)

@@ -172,6 +172,8 @@ def pip(programs: Programs, what: str, *words: str) -> None:
 def set_up(python: str, *, can_venv: bool, tests: bool) -> None:
     """Make .venv, or what of it is not current, while nobody else does. Raises SetupError, OSError."""
     try:
+        if VENV.is_symlink():  # what it leads to may be another project's
+            raise SetupError(f"{VENV} is in the way: it is a link", f"Move it away. {AGAIN}")
         VENV.mkdir(exist_ok=True)
     except FileExistsError:
         raise SetupError(f"{VENV} is in the way: it is no folder", f"Move it away. {AGAIN}") from None

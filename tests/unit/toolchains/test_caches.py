@@ -134,3 +134,14 @@ def test_a_cache_that_is_used_is_removed_afterwards(tmp_path: Path) -> None:
         assert entry.is_file()
     remover.join(10)
     assert not cache.exists()
+
+
+@pytest.mark.parametrize("name", ["", "-a"])
+def test_a_pipe_makes_way(tmp_path: Path, name: str) -> None:
+    cache = tmp_path / "go-build"
+    pipe = go_entry(cache, b"bad")
+    pipe.unlink()
+    pipe = pipe.with_name(pipe.name[:-2] + name) if name else pipe
+    os.mkfifo(pipe)
+    assert pipe.name in caches.mend(cache)
+    assert not pipe.exists()
