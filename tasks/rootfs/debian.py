@@ -109,7 +109,8 @@ def build(spec: DebianResourceTypeBuild, at: Places) -> None:
 
 
 def without(found: Tree, patterns: tuple[str, ...]) -> Tree:
-    """A tree without what the patterns name, and what is below that.
+    """A tree without what the patterns name, and what is below that. Of a pattern ``a|b`` either may name something:
+    suites differ.
 
     Raises CrosscourseError for a pattern that names nothing: the package has changed, or it was never right.
     """
@@ -117,7 +118,10 @@ def without(found: Tree, patterns: tuple[str, ...]) -> Tree:
 
     done = dict(found)
     for pattern in patterns:
-        gone = [name for name in done if fnmatch.fnmatchcase(name, pattern) or name.startswith(f"{pattern}/")]
+        ways = pattern.split("|")
+        gone = [
+            name for name in done if any(fnmatch.fnmatchcase(name, way) or name.startswith(f"{way}/") for way in ways)
+        ]
         if not gone:
             raise CrosscourseError(pattern, "names nothing in the packages", "Take it out of `leave-out`.")
         for name in gone:
