@@ -56,7 +56,8 @@ def _file_systems(folders: Iterable[str | Path]) -> Iterator[tuple[Path, os.stat
                 device, room = one.stat().st_dev, os.statvfs(one)
             except OSError:
                 continue
-            if device not in seen and not room.f_flag & os.ST_RDONLY:
+            # One of no size is none that anything is kept on (proc(5), a file in memory).
+            if device not in seen and room.f_blocks and not room.f_flag & os.ST_RDONLY:
                 seen.add(device)
                 yield one, room
             break

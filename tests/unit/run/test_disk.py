@@ -24,7 +24,9 @@ from crosscourse.run import disk
     ],
 )
 def test_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, files: int, spoken: bool, says: str) -> None:
-    room = SimpleNamespace(f_bavail=free // 1024, f_frsize=1024, f_files=10000, f_favail=files, f_flag=0)
+    room = SimpleNamespace(
+        f_blocks=1 << 30, f_bavail=free // 1024, f_frsize=1024, f_files=10000, f_favail=files, f_flag=0
+    )
     monkeypatch.setattr(os, "statvfs", lambda _: room)
     found = disk.full([tmp_path, tmp_path / "not" / "there"], spoken=spoken)  # one file system: one line
     assert found == ([f"{tmp_path}: {says}"] if says else [])
@@ -48,3 +50,11 @@ def test_words(text: str, speaks: bool) -> None:
 def test_the_folders_of_a_program_are_those_that_it_is_told() -> None:
     env = {"GOCACHE": "/cache", "PATH": "/bin:/usr/bin", "TZ": "UTC", "TMPDIR": "/t"}
     assert {Path("/cache"), Path("/t"), Path("/c"), Path("/l")} <= set(disk.of_program(Path("/c"), Path("/l/x"), env))
+
+
+def test_what_is_on_no_disk_is_never_full() -> None:
+    file = os.memfd_create("x")
+    try:
+        assert disk.full([f"/proc/{os.getpid()}/fd/{file}", "/proc/self"], spoken=True) == []
+    finally:
+        os.close(file)
