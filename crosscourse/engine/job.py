@@ -70,8 +70,6 @@ class Job:
         """The step's log, kept until the next time that it is done."""
         return self.shared.build / "logs" / f"{self.step.file_name}.log"
 
-    # --- whether and why
-
     def why(self, record: Record, results: Mapping[str, Value]) -> list[str]:
         """Why the step is to be done; empty if it is not. ``results``: of the steps that it needs."""
         step = self.step
@@ -129,8 +127,6 @@ class Job:
                     row[2:] = now  # only touched: spares the next run the hashing
                     self.changed = True
 
-    # --- the key
-
     @cached_property
     def inputs(self) -> dict[str, Value]:
         """All that decides the outputs but the source, by labels that a person understands."""
@@ -174,8 +170,6 @@ class Job:
 
     def _cacheable(self) -> bool:
         return self.step.kept and bool(self.step.outputs) and self.step.place is None
-
-    # --- doing it
 
     def do(self) -> Record:
         """Take the outputs from the result cache, or do the work; returns what is to be recorded.
@@ -221,7 +215,7 @@ class Job:
     def _work(self, base: str, scratch: Path) -> Record:
         step, source = self.step, self.step.source
         with self._hold() as grant:
-            mended = mend_needs(self)
+            mended = mend_needs(step, self.shared.steps, self.shared.asked, self._mend)
             # Now, not when it was checked: it may have waited for long.
             began = clock(scratch)
             before = self._read_again(source) if source else {}
@@ -244,6 +238,13 @@ class Job:
         return self._placed(
             scratch, digests, {"source": before, "reads": msgspec.to_builtins(reads), "content": content}
         )
+
+    def _mend(self, step: Step) -> list[str]:
+        """Do the work of another step again; returns what it reported."""
+        job = Job(step=step, shared=self.shared)
+        with files.scratch_folder(self.shared.build / "tmp" / f"mend-{step.file_name}") as scratch:
+            step.work(step.spec, job.places(scratch, None))
+        return job.reported
 
     def places(self, scratch: Path, grant: Grant | None) -> Places:
         """What the work is given."""

@@ -7,13 +7,10 @@ run, before the first step that comes after it works; what is wrong there is men
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from crosscourse import files
-
-if TYPE_CHECKING:
-    from crosscourse.engine.job import Job
+from crosscourse.engine.step import Step
 
 
 @dataclass(kw_only=True)
@@ -24,23 +21,20 @@ class Asked:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
-def mend_needs(job: Job) -> list[str]:
+def mend_needs(step: Step, steps: Mapping[str, Step], asked: Asked, mend: Callable[[Step], Iterable[str]]) -> list[str]:
     """Mend what a step that is about to work comes after; returns what a person should read of it.
 
-    Raises what the work that mends raises.
+    ``steps``: all by name. ``mend``: do a step's work again. Raises what that raises.
     """
-    shared, said = job.shared, []
-    for name in (*job.step.needs, *job.step.after):
-        step = shared.steps[name]
-        if step.sound is None:
+    said: list[str] = []
+    for name in (*step.needs, *step.after):
+        before = steps[name]
+        if before.sound is None:
             continue
-        with shared.asked.lock:
-            if name in shared.asked.names:
+        with asked.lock:
+            if name in asked.names:
                 continue
-            if step.sound(step) is not None:
-                mending = type(job)(step=step, shared=shared)
-                with files.scratch_folder(shared.build / "tmp" / f"mend-{step.file_name}") as scratch:
-                    step.work(step.spec, mending.places(scratch, None))
-                said += mending.reported
-            shared.asked.names.add(name)
+            if before.sound(before) is not None:
+                said += mend(before)
+            asked.names.add(name)
     return said

@@ -157,12 +157,11 @@ def test_what_is_locked_otherwise_is_refused(tmp_path: Path) -> None:
 
 def test_what_is_locked_comes_from_where_a_person_says(tmp_path: Path, mirror: Mirror) -> None:
     mirror.answers[PATH] = [b"tool"]
-    at = make_places(
-        tmp_path, origins={"debian": ("http://127.0.0.1:1/debian/none",), "debian-archives": (mirror.url,)}
-    )
+    archives = (mirror.url, "http://archive.test/{date}/")
+    at = make_places(tmp_path, origins={"debian": ("http://127.0.0.1:1/debian/none",), "debian-archives": archives})
     pinned = Pinned(name="git", wanted=WANTED, packages=(TOOL,), date=86400)
     assert mirrors.known(at, pinned.date) == [
-        "http://127.0.0.1:1/debian/none", mirror.url, "https://snapshot.debian.org/archive/debian/19700103T000000Z",
+        "http://127.0.0.1:1/debian/none", mirror.url, "http://archive.test/19700103T000000Z/",
     ]  # fmt: skip
     with pytest.raises(TransientError):  # a mirror that can't be reached now is no reason to take another one's word
         fetch_pinned(pinned, at)
