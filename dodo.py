@@ -15,6 +15,7 @@ from doit import doit_cmd
 import crosscourse.start.handover  # noqa: F401  # the first of ours: a doit that can't load the rest stops here
 from crosscourse.engine.step import Step
 from crosscourse.project import open_project
+from crosscourse.start import entrance
 from tasks import artifacts, assets, go_modules, lock, patches, sources, test_source, toolchain
 from tasks.boot import steps as boot
 from tasks.kinds import TABLES
@@ -29,7 +30,7 @@ gc.set_threshold(100_000, 50, 50)
 project = open_project(Path(__file__).resolve().parent, doit_cmd._CMDLINE_VARS or {}, TABLES)
 DOIT_CONFIG = project.doit_config()
 manifest, layout, settings = project.manifest, project.layout, project.settings
-named = named_targets(sys.argv[1:], project.targets)
+named = named_targets(sys.argv[1:], project.targets) if entrance.entered else None  # else the words are not ours
 targets = named or project.targets
 
 
