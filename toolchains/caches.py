@@ -9,17 +9,18 @@ are hashed. What zig made is taken for right when it is first seen.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import stat
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import msgspec
 
 from crosscourse import files
+from crosscourse.engine.lock import held
 
 GO = "go-build"
 ZIG = "zig"
@@ -73,23 +74,19 @@ def damage(cache: Path) -> list[str]:
 @contextlib.contextmanager
 def in_use(cache: Path) -> Iterator[None]:
     """Nobody removes anything of a compiler's cache for the time of the block, in which a compiler uses it."""
-    with _locked(cache, fcntl.LOCK_SH):
+    with _held(cache, shared=True):
         yield
 
 
 def discard(cache: Path) -> None:
     """Remove a compiler's cache, when nobody uses it."""
-    with _locked(cache, fcntl.LOCK_EX):
+    with _held(cache, shared=False):
         files.discard(cache)
 
 
-@contextlib.contextmanager
-def _locked(cache: Path, kind: int) -> Iterator[None]:
+def _held(cache: Path, *, shared: bool) -> AbstractContextManager[None]:
     cache.parent.mkdir(parents=True, exist_ok=True)
-    with (cache.parent / f".{cache.name}.lock").open("ab") as stream:
-        with contextlib.suppress(OSError):  # a file system that has no locks
-            fcntl.flock(stream, kind)
-        yield
+    return held(cache.parent / f".{cache.name}.lock", shared=shared)
 
 
 def mend(cache: Path) -> str:
@@ -100,7 +97,7 @@ def mend(cache: Path) -> str:
     damaged = blocked + damage(cache)
     if not damaged:
         return ""
-    with _locked(cache, fcntl.LOCK_EX):
+    with _held(cache, shared=False):
         if cache.name == GO:
             for path in damaged:
                 files.remove(cache / path)

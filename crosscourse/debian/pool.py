@@ -46,9 +46,9 @@ def fetch_pinned(pinned: Pinned, at: Places) -> list[Path]:
             "Ask for them: ./doit lock",
         )
     places = _places(pinned.packages, at.caches)
-    if not _lacking(pinned.packages, places):  # without asking anyone where there are mirrors
-        return places
-    return fetch(pinned.packages, cache=at.caches, mirrors=mirrors.known(at, pinned.date), status=at.status)
+    if _lacking(pinned.packages, places):  # else nobody is asked where there are mirrors
+        _fetch_lacking(pinned.packages, places, at.caches, mirrors.known(at, pinned.date), at.status)
+    return places
 
 
 def fetch(
@@ -61,8 +61,18 @@ def fetch(
     raises when the network fails.
     """
     places = _places(packages, cache)
-    if not _lacking(packages, places):
-        return places
+    if _lacking(packages, places):
+        _fetch_lacking(packages, places, cache, mirrors, status)
+    return places
+
+
+def _fetch_lacking(
+    packages: Sequence[Package],
+    places: Sequence[Path],
+    cache: Path,
+    mirrors: Sequence[str],
+    status: Callable[[str], None],
+) -> None:
     folder = cache / "debian" / "pool"
     folder.mkdir(parents=True, exist_ok=True)
     with in_turn(folder / "lock", status):
@@ -84,7 +94,6 @@ def fetch(
             "Mirrors keep only the newest versions. Name a place that has these in crosscourse.toml "
             "(debian-archives = [URL or folder, ...]), or take what the mirror has now: ./doit lock",
         )
-    return places
 
 
 def _lacking(packages: Sequence[Package], places: Sequence[Path]) -> list[tuple[Package, Path]]:

@@ -29,7 +29,7 @@ def resolve(wanted: Wanted, *, mirror: str, at: Places) -> tuple[Package, ...]:
 
     Raises DebianError (a package that is not there, a signature that is wrong), CommandError (no network).
     """
-    folder = at.caches / "debian" / f"{wanted.suite}-{wanted.architecture}"
+    folder = _state(wanted, at)
     folder.mkdir(parents=True, exist_ok=True)
     with in_turn(folder / "lock", at.status):
         env = _updated(folder, wanted, mirror, at)
@@ -46,7 +46,7 @@ def resolve(wanted: Wanted, *, mirror: str, at: Places) -> tuple[Package, ...]:
 
 def date(wanted: Wanted, *, at: Places) -> int:
     """When the suite was published that packages were resolved from, in seconds since 1970."""
-    lists = at.caches / "debian" / f"{wanted.suite}-{wanted.architecture}" / "lists"
+    lists = _state(wanted, at) / "lists"
     dates = [
         parsedate_to_datetime(found[1].replace("UTC", "+0000"))
         for path in lists.glob("*Release")
@@ -55,6 +55,11 @@ def date(wanted: Wanted, *, at: Places) -> int:
     if not dates:
         raise apt.DebianError(f"Debian {wanted.suite}", "has no Release file with a date", f"Look into {lists}")
     return int(max(dates).timestamp())
+
+
+def _state(wanted: Wanted, at: Places) -> Path:
+    """Where apt keeps what it knows of a suite."""
+    return at.caches / "debian" / f"{wanted.suite}-{wanted.architecture}"
 
 
 def _updated(folder: Path, wanted: Wanted, mirror: str, at: Places) -> dict[str, str]:

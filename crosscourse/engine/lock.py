@@ -84,6 +84,14 @@ def in_turn(path: Path, status: Callable[[str], object]) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def held(path: Path, *, shared: bool) -> Iterator[None]:
+    """Hold the lock file ``path`` for the time of the block: with others that share it, or alone, after all of them."""
+    with _open(path) as stream:
+        _flock(stream, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+        yield
+
+
 def _open(path: Path) -> FileIO:
     """A file to lock, made anew if something else is in its place (a FIFO would have us wait, a folder can't be)."""
     with suppress(OSError):

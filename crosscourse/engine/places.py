@@ -99,9 +99,6 @@ class Places:
         temporary.mkdir(exist_ok=True)
         return {"TMPDIR": str(temporary), **env}
 
-    def _own_temporary_folder(self, env: Mapping[str, str]) -> dict[str, str]:
-        return {"TMPDIR": str(self.scratch), **env}
-
     def status(self, text: str) -> None:
         """Say what is being done now; shown by the live view."""
         self.show(text)

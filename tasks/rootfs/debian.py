@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import fnmatch
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from crosscourse.formats.entries import Entry
 from crosscourse.manifest.locks import Lock, Pinned, Wanted
 from crosscourse.manifest.model import Manifest
 from crosscourse.manifest.types import DebianPackage, FolderPath, Name, RelativePath, RootPath, Suite
-from tasks import names
 from tasks.rootfs import native
 from toolchains.targets import Target
 
@@ -77,13 +77,7 @@ def spec_of(
 ) -> DebianResourceTypeBuild:
     """What decides how it comes out for a target."""
     return DebianResourceTypeBuild(
-        programs={path: names.compile(target.name, program) for path, program in table.programs.items()},
-        files=table.files,
-        folders=table.folders,
-        links=table.links,
-        data=table.data,
-        metadata=json.dumps(table.metadata, indent=2) + "\n",
-        epoch=manifest.epoch,
+        **msgspec.structs.asdict(native.spec_of(manifest, target, lock, name, table)),
         packages=lock.pinned(name, wanted(manifest, target, table)),
         copies=table.copies,
         leave_out=tuple(table.leave_out),
