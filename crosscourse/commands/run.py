@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -17,6 +16,7 @@ from crosscourse.engine import graph
 from crosscourse.engine.lock import exclusive
 from crosscourse.engine.shared import Shared
 from crosscourse.run.children import Children
+from crosscourse.run.signals import heard
 
 OPTION_TRACEBACK = {
     "name": "traceback",
@@ -72,20 +72,16 @@ def ending_children(shared: Shared | None = None) -> Iterator[None]:
             raise KeyboardInterrupt
         raise SystemExit(128 + number)
 
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     if shared is not None:
         shared.children = children
     ended = False
-    try:
-        with children:
-            yield
-        ended = True
-    except KeyboardInterrupt:
-        raise SystemExit(128 + signal.SIGINT) from None
-    finally:
-        if not ended and shared is not None:
-            shared.wait_until_idle(seconds=10)
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with heard((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), stop):
+        try:
+            with children:
+                yield
+            ended = True
+        except KeyboardInterrupt:
+            raise SystemExit(128 + signal.SIGINT) from None
+        finally:
+            if not ended and shared is not None:
+                shared.wait_until_idle(seconds=10)

@@ -1,0 +1,91 @@
+"""A signal that no wait of the main thread is interrupted by is heard all the same."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from crosscourse.run.signals import heard
+
+
+class Came(Exception):
+    """The signal of the test."""
+
+
+def come(number: int, _frame: object) -> None:
+    raise Came(number)
+
+
+@pytest.fixture(params=[signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def number(request: pytest.FixtureRequest) -> Iterator[int]:
+    yield request.param
+
+
+def send(number: int, *, times: int = 1) -> threading.Thread:
+    """Let another thread get signals, as the kernel may do: the main thread's wait is not interrupted by them."""
+
+    def work() -> None:
+        time.sleep(0.1)
+        for _ in range(times):
+            signal.pthread_kill(threading.get_ident(), number)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
+
+
+def test_a_wait_for_a_lock_is_ended(number: int) -> None:
+    never = threading.Event()
+    started = time.monotonic()
+    with pytest.raises(Came, match=str(number)), heard([number], come):
+        thread = send(number)
+        never.wait(30)
+    thread.join()
+    assert time.monotonic() - started < 20
+
+
+def test_the_handler_runs_once(number: int) -> None:
+    came = []
+    never = threading.Event()
+    with heard([number], lambda one, _frame: came.append(one)):
+        send(number).join()
+        never.wait(0.5)
+    assert came == [number]
+
+
+def test_other_signals_are_nobodys_business(number: int) -> None:
+    came = []
+    before = signal.signal(signal.SIGUSR1, lambda one, _frame: came.append(one))
+    try:
+        with heard([number], come):
+            signal.raise_signal(signal.SIGUSR1)
+            time.sleep(0.1)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert came == [signal.SIGUSR1]
+
+
+def test_all_is_as_before(number: int) -> None:
+    before = signal.getsignal(number), signal.getsignal(signal.SIGURG), threading.active_count()
+    with pytest.raises(Came), heard([number], come):
+        signal.raise_signal(number)
+    assert (signal.getsignal(number), signal.getsignal(signal.SIGURG), threading.active_count()) == before
+    assert signal.set_wakeup_fd(-1) == -1
+
+
+def test_elsewhere_than_in_the_main_thread_nothing_is_done(number: int) -> None:
+    done = []
+
+    def work() -> None:
+        with heard([number], come):
+            done.append(signal.getsignal(number))
+
+    before = signal.getsignal(number)
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert done == [before]
