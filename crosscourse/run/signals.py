@@ -25,11 +25,13 @@ _SECONDS = 0.05
 
 @contextmanager
 def heard(numbers: Sequence[int], handler: Callable[[int, FrameType | None], Any]) -> Iterator[None]:
-    """For the time of the block ``handler`` is that of the signals ``numbers``. Only in the main thread; elsewhere
-    nothing is done, as Python allows it there alone."""
+    """For the time of the block ``handler`` is that of the signals ``numbers``; one that is ignored stays so, as nohup
+    and shells' background jobs want it. Nothing is done elsewhere than in the main thread: Python allows it there alone.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    numbers = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
     ran = threading.Event()
 
     def call(number: int, frame: FrameType | None) -> None:

@@ -205,7 +205,8 @@ def main(python: str, can_venv: str, words: list[str]) -> NoReturn:
         raise SystemExit(128 + number)
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, stop)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # by nohup, or by a shell for its background jobs
+            signal.signal(number, stop)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     try:
         set_up(python, can_venv=can_venv == "1", tests=os.environ.get("CROSSCOURSE_SETUP_ONLY") == "tests")

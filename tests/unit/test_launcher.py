@@ -319,6 +319,25 @@ def test_interrupted_it_ends_at_once(place: Place) -> None:
     assert "failed" not in err
 
 
+def test_what_is_ignored_stays_so(place: Place, tmp_path: Path) -> None:
+    """As ``nohup ./doit build`` wants it."""
+    gate = tmp_path / "gate"
+    place.stub("uv", f"while [ ! -e {shlex.quote(str(gate))} ]; do sleep 0.05; done; exit 1")
+    place.stub("python3", GOOD % "exit 1")
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        process = place.start()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    wait_for((place.root / ".venv/setup.log").exists)
+    time.sleep(0.2)
+    process.send_signal(signal.SIGHUP)
+    time.sleep(0.2)
+    gate.touch()
+    err = process.communicate(timeout=60)[1]
+    assert process.returncode == 1, err
+
+
 @pytest.mark.parametrize("moment", [0.0, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3])
 def test_interrupted_while_it_starts(moment: float) -> None:
     """The real one, with this environment's Python: no traceback, whatever was under way."""

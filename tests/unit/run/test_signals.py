@@ -77,6 +77,18 @@ def test_all_is_as_before(number: int) -> None:
     assert signal.set_wakeup_fd(-1) == -1
 
 
+def test_one_that_is_ignored_stays_so(number: int) -> None:
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        with heard([number, signal.SIGUSR1], come):
+            signal.raise_signal(number)
+            with pytest.raises(Came, match=str(int(signal.SIGUSR1))):
+                signal.raise_signal(signal.SIGUSR1)
+        assert signal.getsignal(number) is signal.SIG_IGN
+    finally:
+        signal.signal(number, before)
+
+
 def test_elsewhere_than_in_the_main_thread_nothing_is_done(number: int) -> None:
     done = []
 
