@@ -26,7 +26,7 @@ _SECONDS = 0.05
 @contextmanager
 def heard(numbers: Sequence[int], handler: Callable[[int, FrameType | None], Any]) -> Iterator[None]:
     """For the time of the block ``handler`` is that of the signals ``numbers``; one that is ignored stays so, as nohup
-    and shells' background jobs want it. Nothing is done elsewhere than in the main thread: Python allows it there alone.
+    and shells' background jobs want it. In other threads than the main one nothing is done, as Python allows it there.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
