@@ -75,9 +75,12 @@ def lock(spec: Locking, at: Places) -> None:
     mirror = mirrors.of_apt(at)
     before = locks.read(at.place)
     found = {}
+    updated: set[tuple[str, str]] = set()
     for name, wanted in spec.sets.items():
+        suite = (wanted.suite, wanted.architecture)
         try:
-            found[name] = wanted, resolve.resolve(wanted, mirror=mirror, at=at)
+            found[name] = wanted, resolve.resolve(wanted, mirror=mirror, at=at, update=suite not in updated)
+            updated.add(suite)
         except apt.DebianError as error:
             if name not in spec.optional:
                 raise

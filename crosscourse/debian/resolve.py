@@ -24,15 +24,17 @@ if TYPE_CHECKING:
 _ROW = re.compile(r"^'(?P<url>[^']+)' (?P<file>\S+) (?P<size>\d+) SHA256:(?P<sha256>[0-9a-f]{64})$", re.MULTILINE)
 
 
-def resolve(wanted: Wanted, *, mirror: str, at: Places) -> tuple[Package, ...]:
+def resolve(wanted: Wanted, *, mirror: str, at: Places, update: bool = True) -> tuple[Package, ...]:
     """The packages of ``wanted`` and all that they depend on, sorted.
+
+    ``update``: ask the mirror whether its index is another one. What is resolved together is resolved from one index.
 
     Raises DebianError (a package that is not there, a signature that is wrong), CommandError (no network).
     """
     folder = _state(wanted, at)
     folder.mkdir(parents=True, exist_ok=True)
     with in_turn(folder / "lock", at.status):
-        env = _updated(folder, wanted, mirror, at)
+        env = _environment(folder, wanted, mirror, at, update=update)
         # What is downloaded already would not be printed.
         empty = at.scratch / "archives"
         (empty / "partial").mkdir(parents=True, exist_ok=True)
@@ -62,14 +64,15 @@ def _state(wanted: Wanted, at: Places) -> Path:
     return at.caches / "debian" / f"{wanted.suite}-{wanted.architecture}"
 
 
-def _updated(folder: Path, wanted: Wanted, mirror: str, at: Places) -> dict[str, str]:
-    """The environment for apt, whose index is up to date."""
+def _environment(folder: Path, wanted: Wanted, mirror: str, at: Places, *, update: bool) -> dict[str, str]:
+    """The environment for apt, whose index is brought up to date first."""
     env = base_environment(
         APT_CONFIG=str(apt.configure(folder, wanted, mirror)),
         DEBIAN_FRONTEND="noninteractive",
     )
-    at.status(f"reading the index of Debian {wanted.suite} for {wanted.architecture}")
-    apt.run(["update", "--error-on=any"], env, at)
+    if update:
+        at.status(f"reading the index of Debian {wanted.suite} for {wanted.architecture}")
+        apt.run(["update", "--error-on=any"], env, at)
     return env
 
 
