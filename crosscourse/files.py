@@ -129,12 +129,21 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def discard(path: Path) -> None:
-    """Remove a folder that others may be writing into: it is gone at once, and they begin another one."""
+def discard(path: Path, prefix: str | None = None) -> None:
+    """Remove a folder that others may be writing into: it is gone at once, and they begin another one.
+
+    ``prefix``: of the name that it has meanwhile; where a kill leaves things, the caller knows them by it.
+    On an overlay file system a folder of a lower layer (of a container's image) can't be renamed; there it is removed
+    piece by piece. https://docs.kernel.org/filesystems/overlayfs.html#renaming-directories
+    """
     with contextlib.suppress(FileNotFoundError):
-        aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        aside = Path(tempfile.mkdtemp(prefix=prefix or f".{path.name}.", dir=path.parent))
         try:
             path.replace(aside / path.name)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            remove(path)
         finally:
             remove(aside)
 

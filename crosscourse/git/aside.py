@@ -7,6 +7,7 @@ what may be done with them: one that was not looked at yet (``.NAME.old``) is pu
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -90,7 +91,10 @@ def _set_aside(folder: Path) -> Iterator[tuple[Path, Edits]]:
         folder.rename(aside)
     except OSError as error:  # a mount, or a folder that may not be written to
         where = os.path.relpath(folder)
-        raise CrosscourseError(where, f"can't be renamed: {error.strerror}", "See whose it is, or move it.") from None
+        remedy = "See whose it is, or move it."
+        if error.errno == errno.EXDEV:  # https://docs.kernel.org/filesystems/overlayfs.html#renaming-directories
+            remedy = "It came with a container's image: put a copy in its place (cp -a, rm -r, mv)."
+        raise CrosscourseError(where, f"can't be renamed: {error.strerror}", remedy) from None
     try:
         yield aside, edits_in(aside)
     except BaseException:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 import tempfile
 import threading
 from pathlib import Path
@@ -135,3 +137,33 @@ def test_a_signature_tells_an_edit_with_its_time_put_back(tmp_path: Path) -> Non
     assert files.signature(path) != before
     (tmp_path / "link").symlink_to(path)
     assert files.signature(tmp_path / "link") == files.signature(path) != files.signature(tmp_path / "link", link=True)
+
+
+OVERLAY = """
+set -e
+mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work,userxattr merged
+exec "$0" -c "$1" merged/tool
+"""
+
+
+def on_an_overlay(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
+    """Run Python on a folder that an image has, as a container sees it: in name spaces of its own, without root."""
+    for name in ("lower/tool/bin", "upper", "work", "merged"):
+        (folder / name).mkdir(parents=True)
+    (folder / "lower/tool/bin/go").write_text("damaged")
+    (folder / "lower/tool/bin").chmod(0o555)
+    words = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", OVERLAY, sys.executable, code]
+    env = {**os.environ, "PYTHONPATH": str(Path(files.__file__).parents[1])}
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False, env=env)
+    if "overlay: " in done.stderr or "unshare" in done.stderr:
+        pytest.skip(f"no overlay in a name space of one's own here: {done.stderr}")
+    return done
+
+
+def test_discarding_a_folder_of_an_image(tmp_path: Path) -> None:
+    code = "import sys; from pathlib import Path; p = Path(sys.argv[1])\n"
+    renamed = on_an_overlay(tmp_path / "renamed", code + "p.rename('merged/other')")
+    assert "EXDEV" in renamed.stderr or "cross-device" in renamed.stderr  # else this test shows nothing
+    code += "from crosscourse import files; files.discard(p); print(list(p.parent.iterdir()))"
+    discarded = on_an_overlay(tmp_path / "discarded", code)
+    assert (discarded.stdout, discarded.stderr) == ("[]\n", "")
