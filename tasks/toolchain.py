@@ -59,6 +59,7 @@ def install(spec: PinnedTool, at: Places) -> None:
         at.report(text)
         # What was made by it, or of it, is not known from what is right: compilers take one version for the same.
         for name in _CACHES.get(spec.tool.name, ()):
+            at.status(f"removing the cache {name}, when nothing is compiled")
             caches.discard(at.caches / name)
 
     install_tool(spec.tool, at.place.parent, run=run, status=at.status, report=report)

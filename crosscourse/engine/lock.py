@@ -86,9 +86,15 @@ def in_turn(path: Path, status: Callable[[str], object]) -> Iterator[None]:
 
 @contextmanager
 def held(path: Path, *, shared: bool) -> Iterator[None]:
-    """Hold the lock file ``path`` for the time of the block: with others that share it, or alone, after all of them."""
+    """Hold the lock file ``path`` for the time of the block: with others that share it, or alone, after all of them.
+
+    In turn: who comes after one that wants it alone waits for that one. Else those who share it, always some of them at
+    work, would let it wait for ever. So nobody may ask for a lock again that it holds.
+    """
     with _open(path) as stream:
-        _flock(stream, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+        with _open(path.with_name(f"{path.name}.turn")) as turn:
+            _flock(turn, fcntl.LOCK_EX)
+            _flock(stream, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         yield
 
 

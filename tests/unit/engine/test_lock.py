@@ -5,13 +5,15 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from crosscourse import files
-from crosscourse.engine.lock import BusyError, exclusive, in_turn
+from crosscourse.engine.lock import BusyError, exclusive, held, in_turn
 from crosscourse.errors import CrosscourseError, DiskFullError
 
 
@@ -88,3 +90,47 @@ def test_other_troubles_are_told(folder: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(files, "own_folder", raising(errno.ENOSPC))
     with pytest.raises(DiskFullError), exclusive(folder):
         pass
+
+
+def test_who_wants_it_alone_is_not_passed_over(tmp_path: Path) -> None:
+    """Some of those who share it are always at work, each of them for a while."""
+    path, ended, shared = tmp_path / "lock", threading.Event(), threading.Event()
+
+    def share() -> None:
+        while not ended.is_set():
+            with held(path, shared=True):
+                shared.set()
+                time.sleep(0.05)
+
+    def alone() -> None:
+        with held(path, shared=False):
+            ended.set()
+
+    threads = [threading.Thread(target=share, daemon=True) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+        time.sleep(0.0125)
+    assert shared.wait(10)
+    threading.Thread(target=alone, daemon=True).start()
+    came = ended.wait(10)
+    ended.set()
+    for thread in threads:
+        thread.join()
+    assert came
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("second", [True, False])
+def test_held_together_or_alone(tmp_path: Path, first: bool, second: bool) -> None:
+    got = threading.Event()
+
+    def other() -> None:
+        with held(tmp_path / "lock", shared=second):
+            got.set()
+
+    with held(tmp_path / "lock", shared=first):
+        thread = threading.Thread(target=other, daemon=True)
+        thread.start()
+        assert got.wait(10 if first and second else 0.2) == (first and second)
+    assert got.wait(10)
+    thread.join()
