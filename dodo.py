@@ -32,6 +32,7 @@ DOIT_CONFIG = project.doit_config()
 manifest, layout, settings = project.manifest, project.layout, project.settings
 named = named_targets(sys.argv[1:], project.targets) if entrance.entered else None  # else the words are not ours
 targets = named or project.targets
+native = settings.machine == "native"
 
 
 def once(steps: Iterable[Step]) -> Tasks:
@@ -101,7 +102,7 @@ def task_test_source() -> Tasks:
 
 def task_guest() -> Tasks:
     """9. What an emulated machine of the target runs: a Debian system, an image for tasks."""
-    yield from across_targets("guest", lambda target: boot.guest_steps(manifest, layout, target))
+    yield from across_targets("guest", lambda target: boot.guest_steps(manifest, layout, target, native=native))
 
 
 def task_lock() -> Tasks:
@@ -116,12 +117,12 @@ def task_lock_elm() -> Tasks:
 
 def task_boot() -> Tasks:
     """10. The distribution proved by running it in that machine."""
-    yield from across_targets("boot", lambda target: boot.steps(manifest, layout, target))
+    yield from across_targets("boot", lambda target: boot.steps(manifest, layout, target, native=native))
 
 
 def task_boot_more() -> Tasks:
     """The same in further scenarios: other volume drivers, other versions of cgroups."""
-    yield from across_targets("boot-more", lambda target: boot.more_steps(manifest, layout, target))
+    yield from across_targets("boot-more", lambda target: boot.more_steps(manifest, layout, target, native=native))
 
 
 def task_build() -> Tasks:

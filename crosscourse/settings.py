@@ -1,10 +1,10 @@
 """A person's own settings: the untracked file ``crosscourse.toml`` and the variables of the command line.
 
 The file may say: ``release``, ``target``, ``cache`` (a folder), ``cache-size`` (of the result cache, ``"10 GB"``),
-``jobs`` (a number), ``debian`` (the URL of a Debian mirror), ``debian-archives``
-(URLs and folders that have old versions of its packages), ``[override]`` (source → folder of one's own) and
-``[omit]`` (source → paths that one's mirror lacks), ``[artifacts]`` (artifact → whether it is made). On the command
-line that is ``NAME=yes`` or ``NAME=no``.
+``jobs`` (a number), ``machine`` (what ``boot`` runs in, ``"qemu"`` or ``"native"``), ``debian`` (the URL of a Debian
+mirror), ``debian-archives`` (URLs and folders that have old versions of its packages), ``[override]`` (source → folder
+of one's own) and ``[omit]`` (source → paths that one's mirror lacks), ``[artifacts]`` (artifact → whether it is made).
+On the command line that is ``NAME=yes`` or ``NAME=no``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -25,7 +25,9 @@ REMEDY = "README.md explains every key, under Settings."
 SIZE = r"^\s*\d{1,6}(\.\d{1,6})?\s*[MGT]B\s*$"
 DEFAULT_CACHE_SIZE = "10 GB"
 _YES_NO = {"yes": True, "no": False}
-VARIABLES = ("release", "target", "override", "cache", "jobs")
+VARIABLES = ("release", "target", "override", "cache", "jobs", "machine")
+MachineKind = Literal["qemu", "native"]
+MACHINES: tuple[MachineKind, ...] = ("qemu", "native")
 # More than any machine has; a number that programs take.
 MOST = 1000
 # Variables of the environment: those that a person sets, with what they may be, and those that parts of us set for
@@ -49,6 +51,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     target: str | None = None
     cache: str | None = None
     jobs: Annotated[int, msgspec.Meta(ge=1, le=MOST)] | None = None
+    machine: MachineKind | None = None
     debian: str | None = None
     debian_archives: list[str] = msgspec.field(name="debian-archives", default_factory=list)
     cache_size: Annotated[str, msgspec.Meta(pattern=SIZE, description="a size such as '10 GB'")] | None = msgspec.field(
@@ -100,6 +103,7 @@ def read_settings(root: Path, variables: Mapping[str, str]) -> Chosen:
         target=variables.get("target", settings.target),
         cache=_cache(root, settings, variables),
         jobs=_typed_jobs(variables["jobs"]) if "jobs" in variables else settings.jobs,
+        machine=_typed_machine(variables["machine"]) if "machine" in variables else settings.machine,
         debian=settings.debian,
         debian_archives=settings.debian_archives,
         cache_size=settings.cache_size,
@@ -172,6 +176,13 @@ def _typed_jobs(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= MOST:
         raise CrosscourseError(f"jobs={text}", f"expected a whole number, 1 to {MOST}")
     return int(text)
+
+
+def _typed_machine(text: str) -> MachineKind:
+    for machine in MACHINES:
+        if machine == text:
+            return machine
+    raise UnknownNameError("machine", text, MACHINES)
 
 
 def _parse_override(text: str) -> dict[str, str]:

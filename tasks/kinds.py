@@ -13,7 +13,7 @@ from crosscourse.manifest.boot import BootPrograms, BootWorker
 from crosscourse.manifest.locks import Lock
 from crosscourse.manifest.model import Artifact, Manifest, Tables
 from tasks import names
-from tasks.compile import c_program, go_binary, static_library
+from tasks.compile import c_program, go_binary, settings, static_library
 from tasks.members import Member
 from tasks.rootfs import debian, native
 from tasks.web import go_download, node_assets
@@ -66,6 +66,7 @@ KINDS: Mapping[str, Kind[Any, Any]] = {
     "debian-resource-type": debian,
     "node-assets": node_assets,
     "go-download": go_download,
+    "program-settings": settings,
 }
 
 TABLES = Tables(artifacts=tuple(kind.table for kind in KINDS.values()), boots=(BootPrograms, BootWorker))

@@ -81,7 +81,9 @@ class Machine(Strict, frozen=True, kw_only=True):
 
 
 class Target(Strict, frozen=True, kw_only=True):
-    """A kind of machine that a distribution is made for. ``machine``: None where ``boot`` can't emulate one."""
+    """A kind of machine that a distribution is made for. ``debian``, ``rpm``: what package managers call it; the latter
+    None where Fedora knows no such machine. ``machine``: None where ``boot`` can't emulate one.
+    """
 
     name: str = ""
     title: str
@@ -90,6 +92,7 @@ class Target(Strict, frozen=True, kw_only=True):
     goamd64: str | None = None
     zig: Zig
     debian: str
+    rpm: str | None = None
     oci: Oci
     elf: ElfProfile
     machine: Machine | None = None

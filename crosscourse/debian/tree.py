@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import re
 import tarfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from crosscourse.errors import CrosscourseError
 from crosscourse.formats.entries import Entry, check_link, check_mode, check_name
+
+if TYPE_CHECKING:
+    from debian.debfile import DebControl
 
 MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 # Of documentation only the licences stay.
@@ -55,6 +60,13 @@ _BUNDLE = "etc/ssl/certs/ca-certificates.crt"
 # by the hashes of the certificates, which `openssl rehash` makes.
 _OPENSSL_BUNDLE = "usr/lib/ssl/cert.pem"
 
+# What is merged, in the form that images without dpkg have it in, and that scanners of images read: of each package the
+# control file, and the list of its files (https://github.com/GoogleContainerTools/distroless, PACKAGE_METADATA.md).
+RECORDS = "var/lib/dpkg/status.d/"
+_LIST = "md5sums"
+# https://www.debian.org/doc/debian-policy/ch-controlfields.html#source
+_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]*")
+
 # As many as the kernel follows (path_resolution(7)).
 _MAX_LINKS = 40
 
@@ -66,7 +78,8 @@ class PackageError(CrosscourseError):
 
 
 def merge(packages: Iterable[Path]) -> Tree:
-    """The files of ``packages`` by name, as they would be installed; a later package's file wins.
+    """The files of ``packages`` by name, as they would be installed; a later package's file wins. What each package is,
+    and which files are of it, is in the tree too (``RECORDS``).
 
     Raises PackageError for a file that is no Debian package.
     """
@@ -78,6 +91,7 @@ def merge(packages: Iterable[Path]) -> Tree:
             package = DebFile(filename=str(path))
             with contextlib.closing(package):
                 _add(tree, package.data.tgz())
+                tree.update({entry.name: entry for entry in _records(package.control)})
         except MemoryError:
             raise
         except Exception as error:
@@ -156,6 +170,16 @@ def configured(tree: Tree) -> Tree:
 
 def _is_certificate(name: str) -> bool:
     return name.startswith(_CERTIFICATES) and name.endswith(".crt")
+
+
+def _records(control: DebControl) -> Iterator[Entry]:
+    """What a package says of itself. A package without files has no list of them."""
+    name = control.debcontrol()["Package"]
+    if not _NAME.fullmatch(name):
+        raise PackageError(ascii(name), "is no name of a package", "")
+    yield Entry(name=f"{RECORDS}{name}", source=control.get_content("control"))
+    if control.has_file(_LIST):
+        yield Entry(name=f"{RECORDS}{name}.{_LIST}", source=control.get_content(_LIST))
 
 
 def _add(tree: Tree, data: tarfile.TarFile) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Union
 import msgspec
 
 from crosscourse.errors import ManifestError, nearest
+from crosscourse.manifest import packages
 from crosscourse.manifest.model import Manifest, Release, Tables
 from crosscourse.manifest.places import place_problems
 from crosscourse.manifest.problems import MOST, type_problems
@@ -143,8 +144,16 @@ def _reference_problems(manifest: Manifest, patches: Path) -> Iterator[str]:
             yield f"{key}.built: others need it, so it can't be left out"
         yield from artifact.problems(key, manifest)
     yield from _path_problems(manifest)
+    yield from _package_problems(manifest, patches.parent)
     if manifest.boot:
         yield from manifest.boot.problems(manifest, patches.parent)
+
+
+def _package_problems(manifest: Manifest, root: Path) -> Iterator[str]:
+    paths = {name: table.path for name, table in manifest.artifact.items() if table.path}
+    yield from packages.problems(manifest.package, manifest.packaging, paths, manifest.artifact, root)
+    if manifest.package and packages.TOOL not in manifest.toolchain:
+        yield f"package: made by {packages.TOOL}, but [toolchain] names no version of it"
 
 
 def _source_problems(manifest: Manifest, patches: Path) -> Iterator[str]:

@@ -13,6 +13,7 @@ from typing import Annotated, ClassVar, Literal, TypeVar
 
 import msgspec
 
+from crosscourse.manifest.packages import Package, Packaging
 from crosscourse.manifest.types import (
     Commit,
     DebianPackage,
@@ -96,13 +97,15 @@ class Artifact(Table, frozen=True, kw_only=True, tag_field="kind"):
     ``memory``: the peak of its biggest step in MiB, for the scheduler; measured, rounded up.
     ``built``: whether it is made unless a person says otherwise.
 
-    ``is_program``, ``is_library``, ``is_asset``: what other artifacts can use it as. ``can_be_left_out``: whether the
-    rest of a distribution can be made without it. ``for_other_machines``: whether what it holds is not for the target.
+    ``is_program``, ``is_library``, ``is_asset``: what other artifacts can use it as. ``is_resource_type``: whether a
+    worker offers it to pipelines. ``can_be_left_out``: whether the rest of a distribution can be made
+    without it. ``for_other_machines``: whether what it holds is not for the target.
     """
 
     is_program: ClassVar[bool] = False
     is_library: ClassVar[bool] = False
     is_asset: ClassVar[bool] = False
+    is_resource_type: ClassVar[bool] = False
     can_be_left_out: ClassVar[bool] = False
     for_other_machines: ClassVar[bool] = False
 
@@ -153,7 +156,7 @@ AnArtifact = TypeVar("AnArtifact", bound=Artifact)
 
 
 class Manifest(Table, frozen=True, kw_only=True):
-    """A whole release: toolchain versions, sources, and the artifacts made from them."""
+    """A whole release: toolchain versions, sources, the artifacts made from them, and what people install of those."""
 
     release: Release
     toolchain: dict[Name, Version]
@@ -161,6 +164,8 @@ class Manifest(Table, frozen=True, kw_only=True):
     source: dict[Name, Source]
     artifact: dict[Name, Artifact]
     debian: Debian | None = None
+    packaging: Packaging | None = None
+    package: dict[DebianPackage, Package] = {}
     boot: Boot | None = None
 
     @property

@@ -30,6 +30,7 @@ PLUGINS = {
         "patches": "crosscourse.commands.patches:Patches",
         "patch-export": "crosscourse.commands.patch_export:PatchExport",
         "cache": "crosscourse.commands.cache:Cache",
+        "repository": "crosscourse.commands.repository:Repository",
         "help": "crosscourse.start.cli:Help",
         "info": "crosscourse.start.cli:Info",
     },

@@ -56,6 +56,7 @@ _PURPOSES = {
     "patches": "list our patches",
     "patch-export": "write commits of a checkout back to the patches",
     "cache": "say what the result cache holds; empty it",
+    "repository": "write Debian packages into a repository for apt",
 }
 
 

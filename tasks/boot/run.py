@@ -12,7 +12,7 @@ from crosscourse import files
 from crosscourse.errors import CrosscourseError
 from tasks.boot import report, specs
 from tasks.boot.host.place import run_folder
-from tasks.boot.rows import programs, worker
+from tasks.boot.rows import programs, types, worker
 from tasks.boot.session import Session, start
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def run(spec: specs.Boot, at: Places) -> None:
 
 def _report(session: Session, found: Sequence[report.Row], seconds: float) -> None:
     spec, at = session.spec, session.at
-    title = f"{at.task}: {spec.title}, {_conditions(spec)} on an emulated {spec.machine.cpu}"
+    title = f"{at.task}: {spec.title}, {_conditions(spec)} {_where(spec)}"
     text = report.to_text(title, found, seconds)
     for folder in (session.logs, at.outputs_folder):  # a report of failure is no output, and is kept all the same
         files.write_text(folder / "report.json", json.dumps(report.to_json(title, found, seconds), indent=2) + "\n")
@@ -50,6 +50,10 @@ def _report(session: Session, found: Sequence[report.Row], seconds: float) -> No
     if not report.succeeded(found):
         raise BootError(at.task, "not every row passed\n" + text, f"Logs of all that ran: {session.logs}")
     at.report(text)
+
+
+def _where(spec: specs.Boot) -> str:
+    return "in name spaces of this machine" if spec.machine is None else f"on an emulated {spec.machine.cpu}"
 
 
 def _conditions(spec: specs.Boot) -> str:
@@ -62,7 +66,7 @@ def _conditions(spec: specs.Boot) -> str:
 def _checks(session: Session) -> Iterator[report.Check]:
     spec = session.spec
     if isinstance(spec, specs.WorkerBoot):
-        yield from worker.checks(session, spec)
+        yield from (types if spec.scenario.rows == "types" else worker).checks(session, spec)
     elif isinstance(spec, specs.ProgramsBoot):
         yield report.Check(name="boot", title="the guest is up", act=lambda: start(session))
         yield from programs.checks(spec, lambda: session.guest)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crosscourse.formats.folder import unpack
 from tasks.boot import report, specs
-from tasks.boot.guest import disk, machine
+from tasks.boot.guest import disk, machine, native, native_needs
 
 if TYPE_CHECKING:
     from crosscourse.engine.places import Places
+    from toolchains.targets import Machine
 
 # Seconds. A machine that is emulated on slow hardware may take several times what is usual.
 START_LIMIT = 300
@@ -48,8 +49,18 @@ class Session:
 
 def start(session: Session) -> report.Seen:
     """Start the guest with the distribution; its kernel's version is the remark."""
+    session.at.status("making the disks")
+    if session.spec.machine is None:
+        session.started = session.stack.enter_context(_in_name_spaces(session))
+        remark = _adapted(session)
+    else:
+        session.started = session.stack.enter_context(_emulated(session, session.spec.machine))
+        remark = ""
+    return report.Seen(remark=session.guest.run("uname -sr").text.strip() + remark)
+
+
+def _emulated(session: Session, emulated: Machine) -> AbstractContextManager[machine.Guest]:
     spec, at = session.spec, session.at
-    at.status("making the disks")
     disks = [
         machine.Disk(name="root", image=at.need(spec.system, "root.ext4")),
         machine.Disk(name="distribution", image=distribution_disk(at.need(spec.package), at)),
@@ -61,19 +72,43 @@ def start(session: Session) -> report.Seen:
         disk.make_ext4(work, size=_WORK, label="work", at=at)
         disks.append(machine.Disk(name="work", image=work, shared=False))
     at.status("starting the machine")
-    session.started = session.stack.enter_context(
-        machine.running(
-            spec.machine,
-            machine.System(kernel=at.need(spec.system, "vmlinuz"), initramfs=at.need(spec.system, "initramfs.cpio")),
-            disks,
-            memory=spec.memory,
-            arguments=f"crosscourse.cgroup={cgroup}",
-            folder=session.folder,
-            logs=session.logs,
-            seconds=START_LIMIT,
-        )
+    return machine.running(
+        emulated,
+        machine.System(kernel=at.need(spec.system, "vmlinuz"), initramfs=at.need(spec.system, "initramfs.cpio")),
+        disks,
+        memory=spec.memory,
+        arguments=f"crosscourse.cgroup={cgroup}",
+        folder=session.folder,
+        logs=session.logs,
+        seconds=START_LIMIT,
     )
-    return report.Seen(remark=session.guest.run("uname -sr").text.strip())
+
+
+def _in_name_spaces(session: Session) -> AbstractContextManager[machine.Guest]:
+    spec, at = session.spec, session.at
+    tree, distribution, work = (at.scratch / name for name in ("root", "distribution", "work"))
+    unpack(at.need(spec.system), tree)
+    unpack(at.need(spec.package), distribution)
+    work.mkdir()
+    at.status("starting the guest")
+    return native.running(
+        tree,
+        distribution,
+        work,
+        memory=spec.memory,
+        folder=session.folder,
+        logs=session.logs,
+        seconds=START_LIMIT,
+    )
+
+
+def _adapted(session: Session) -> str:
+    """Let containers run without what this machine's root lacks. Returns what the report says of it."""
+    spec = session.spec
+    if native_needs.look().whole or not isinstance(spec, specs.WorkerBoot) or not spec.oci_runtime:
+        return ""
+    native.stand_before_runtime(session.guest, f"{session.top}/{spec.oci_runtime}")
+    return "; containers get no CAP_SYS_RESOURCE, as this machine's root has none"
 
 
 def distribution_disk(package: Path, at: Places) -> Path:

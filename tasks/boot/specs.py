@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from crosscourse.engine.spec import Spec
-from crosscourse.manifest.boot import BootProgram, Scenario
+from crosscourse.manifest.boot import BootProgram, Scenario, Server, Try
 from crosscourse.manifest.locks import Pinned
 from toolchains.targets import Machine, Zig
 
 
 class Host(Spec, frozen=True, kw_only=True):
-    """What this machine must have. ``worker``: also what a web node needs."""
+    """What this machine must have. ``machine``: None for a guest of name spaces. ``worker``: with a web node.
+    ``servers``: kinds of servers for resource types.
+    """
 
-    machine: Machine
+    machine: Machine | None
     worker: bool
+    servers: list[str]
 
 
 class System(Spec, frozen=True, kw_only=True):
@@ -25,6 +28,12 @@ class System(Spec, frozen=True, kw_only=True):
     packages: Pinned
     drivers: list[str]
     modules: list[str]
+
+
+class Tree(Spec, frozen=True, kw_only=True):
+    """The files of a guest of name spaces, which has no kernel of its own."""
+
+    packages: Pinned
 
 
 class Program(Spec, frozen=True, kw_only=True):
@@ -45,16 +54,22 @@ class Image(Spec, frozen=True, kw_only=True):
     date: int
 
 
+class StandIns(Spec, frozen=True, kw_only=True):
+    """The program of our own servers, for this machine."""
+
+    go_flags: list[str]
+
+
 class Boot(Spec, frozen=True, kw_only=True):
     """A boot of any kind. ``title``: of the release. ``root``: the folder inside the package. ``memory``: MiB.
 
-    ``package``, ``system``: the steps that make them.
+    ``machine``: the one to emulate; None for a guest of name spaces. ``package``, ``system``: the steps that make them.
     """
 
     title: str
     root: str
     target: str
-    machine: Machine
+    machine: Machine | None
     memory: int
     package: str
     system: str
@@ -68,15 +83,20 @@ class ProgramsBoot(Boot, frozen=True, kw_only=True, tag="programs"):
 
 
 class WorkerBoot(Boot, frozen=True, kw_only=True, tag="worker"):
-    """A worker that runs a pipeline. ``worker``: its path in the package. ``platform``: such as ``arm/v7``.
+    """A worker that runs a pipeline. ``worker``, ``oci_runtime``: paths in the package. ``platform``: as ``arm/v7``.
 
-    ``image``, ``web``, ``fly``: the steps that make the image for tasks, and the host's own programs.
+    ``image``, ``web``, ``fly``, ``stand_ins``: the steps that make the image for tasks, and the host's own programs.
+    The rows of a worker have an ``image``, those of types ``stand_ins``, ``servers`` and ``tries``.
     """
 
     scenario: Scenario
     worker: str
+    oci_runtime: str = ""
     platform: str
     date: int
-    image: str
     web: str
     fly: str
+    image: str
+    stand_ins: str
+    servers: dict[str, Server]
+    tries: dict[str, Try]

@@ -21,7 +21,8 @@ from tasks import names
 from tasks.boot import specs, works
 from tasks.boot.guest import packages
 from tasks.boot.guest import works as guest_works
-from toolchains.targets import Target, get_target, host_target
+from tasks.boot.host import works as host_works
+from toolchains.targets import Target, get_target, host_goarch, host_target
 
 PROGRAMS = "programs"
 # MiB that the emulator and the servers take beside the guest's own memory; measured, rounded up.
@@ -46,47 +47,54 @@ def wanted(manifest: Manifest, target: Target) -> dict[str, Wanted]:
     return packages.wanted(manifest.boot, target)
 
 
-def guest_steps(manifest: Manifest, layout: Layout, target: str) -> Iterator[Step]:
-    """What the host needs, the guest's system, and the image that the pipeline's tasks run in."""
+def guest_steps(manifest: Manifest, layout: Layout, target: str, *, native: bool = False) -> Iterator[Step]:
+    """What the host needs, the guest's system, and the image that the pipeline's tasks run in.
+
+    ``native``: a guest of name spaces, in place of an emulated machine; here and below.
+    """
     boot, machine = manifest.boot, get_target(target)
-    if boot is None or _obstacle(manifest, layout, machine):
+    if boot is None or _obstacle(manifest, layout, machine, native=native):
         return
     lock = locks.read(layout.lock(target))
-    yield _host(machine, boot)
-    yield _system(layout, machine, boot, lock)
+    yield _host(machine, boot, native=native)
+    yield _tree(layout, machine, boot, lock) if native else _system(layout, machine, boot, lock)
     if isinstance(boot, BootWorker):
         yield _image(manifest, layout, machine, boot, lock)
+        if boot.server:
+            yield _stand_ins(manifest, layout, machine)
 
 
-def steps(manifest: Manifest, layout: Layout, target: str) -> Iterator[Step]:
+def steps(manifest: Manifest, layout: Layout, target: str, *, native: bool = False) -> Iterator[Step]:
     """A step for each scenario that is part of ``boot``."""
     boot, machine = manifest.boot, get_target(target)
-    obstacle = _obstacle(manifest, layout, machine)
+    obstacle = _obstacle(manifest, layout, machine, native=native)
     if obstacle:
-        yield _impossible(machine, obstacle)
+        yield _impossible(machine, "boot", "impossible", obstacle)
     elif isinstance(boot, BootWorker):
-        yield from _scenarios(manifest, layout, machine, boot, "boot", extra=False)
+        yield from _scenarios(manifest, layout, machine, boot, "boot", native=native)
     elif isinstance(boot, BootPrograms):
         spec = specs.ProgramsBoot(
-            **_common(manifest, machine, boot),
+            **_common(manifest, machine, boot, native=native),
             programs=boot.program,
             paths={name: str(manifest.artifact[name].path) for name in {p.command[0] for p in boot.program.values()}},
         )
         yield _boot(layout, machine, "boot", PROGRAMS, spec, ())
 
 
-def more_steps(manifest: Manifest, layout: Layout, target: str) -> Iterator[Step]:
+def more_steps(manifest: Manifest, layout: Layout, target: str, *, native: bool = False) -> Iterator[Step]:
     """A step for each further scenario."""
     boot, machine = manifest.boot, get_target(target)
-    if isinstance(boot, BootWorker) and not _obstacle(manifest, layout, machine):
-        yield from _scenarios(manifest, layout, machine, boot, "boot-more", extra=True)
+    if isinstance(boot, BootWorker) and not _obstacle(manifest, layout, machine, native=native):
+        yield from _scenarios(manifest, layout, machine, boot, "boot-more", native=native)
 
 
-def _obstacle(manifest: Manifest, layout: Layout, target: Target) -> str | None:
+def _obstacle(manifest: Manifest, layout: Layout, target: Target, *, native: bool) -> str | None:
     """Why there is no boot of a target, whatever is installed."""
     boot = manifest.boot
     if boot is None:
         return f"the release {layout.release} does not say how: its manifest has no [boot]"
+    if native and target.goarch != host_goarch():
+        return f"machine=native runs it on this machine itself: say target={host_target().name}"
     if target.machine is None:
         return f"there is no machine to emulate: {target.name} has no `machine` in toolchains/targets.toml"
     if isinstance(boot, BootWorker) and host_target().name not in manifest.release.targets:
@@ -94,10 +102,10 @@ def _obstacle(manifest: Manifest, layout: Layout, target: Target) -> str | None:
     return None
 
 
-def _impossible(target: Target, obstacle: str) -> Step:
+def _impossible(target: Target, group: str, name: str, obstacle: str) -> Step:
     """So that a boot that can't be is an error, not a success of nothing."""
     return Step(
-        name=names.boot(target.name, "boot", "impossible"),
+        name=names.boot(target.name, group, name),
         stage="boot",
         doc=f"not possible for {target.name}",
         spec=Impossible(obstacle=obstacle, target=target.name),
@@ -111,13 +119,17 @@ def refuse(spec: Impossible, _at: Places) -> None:
     raise ImpossibleError(f"boot of {spec.target}", spec.obstacle, "See docs/boot.md.")
 
 
-def _host(target: Target, boot: Boot) -> Step:
+def _host(target: Target, boot: Boot, *, native: bool) -> Step:
     """Looked for before anything is built: what this machine lacks."""
     return Step(
         name=names.guest(target.name, "host"),
         stage="guest",
-        doc=f"what this machine needs for an emulated {target.name} machine",
-        spec=specs.Host(machine=target.emulated, worker=isinstance(boot, BootWorker)),
+        doc=f"what this machine needs for {_kind(target, native=native)}",
+        spec=specs.Host(
+            machine=None if native else target.emulated,
+            worker=isinstance(boot, BootWorker),
+            servers=sorted({server.kind for server in boot.server.values()}) if isinstance(boot, BootWorker) else [],
+        ),
         work=works.look_at_host,
         place=Path("/"),
         probe=_missing,
@@ -129,8 +141,16 @@ def _host(target: Target, boot: Boot) -> Step:
 def _missing(spec: specs.Host, _place: Path) -> str | None:
     from tasks.boot.host import prerequisites
 
-    lacking = prerequisites.missing(prerequisites.needs(spec.machine, worker=spec.worker))
-    return f"this machine lacks {', '.join(need.title for need in lacking)}" if lacking else None
+    if spec.machine is None:
+        from tasks.boot.guest import native_needs
+
+        needs = native_needs.needs(worker=spec.worker)
+        lacking = native_needs.lacking(native_needs.look(worker=spec.worker))
+    else:
+        needs, lacking = prerequisites.needs(spec.machine, worker=spec.worker), []
+    needs = [*needs, *prerequisites.of_servers(spec.servers)]
+    lacking = [*lacking, *(need.title for need in prerequisites.missing(needs))]
+    return f"this machine lacks {', '.join(lacking)}" if lacking else None
 
 
 def _is_there(_spec: specs.Host, _place: Path) -> str:
@@ -153,6 +173,19 @@ def _system(layout: Layout, target: Target, boot: Boot, lock: Lock) -> Step:
         work=guest_works.make_system,
         after=(names.guest(target.name, "host"),),
         outputs={name: folder / name for name in ("vmlinuz", "initramfs.cpio", "root.ext4")},
+    )
+
+
+def _tree(layout: Layout, target: Target, boot: Boot, lock: Lock) -> Step:
+    wanted = packages.wanted(boot, target)[packages.SYSTEM]
+    return Step(
+        name=names.guest(target.name, "tree"),
+        stage="guest",
+        doc=f"the files of a Debian {boot.suite} system for a native guest",
+        spec=specs.Tree(packages=lock.pinned(packages.SYSTEM, wanted)),
+        work=guest_works.make_tree,
+        after=(names.guest(target.name, "host"),),
+        outputs={"tree.tgz": layout.report(target.name, "guest") / "tree.tgz"},
     )
 
 
@@ -179,36 +212,75 @@ def _image(manifest: Manifest, layout: Layout, target: Target, boot: BootWorker,
     )
 
 
-def _common(manifest: Manifest, target: Target, boot: Boot) -> dict[str, Any]:
+def _stand_ins(manifest: Manifest, layout: Layout, target: Target) -> Step:
+    return Step(
+        name=names.guest(target.name, "stand-ins"),
+        stage="guest",
+        doc="servers of our own, which resource types are tried against",
+        spec=specs.StandIns(go_flags=manifest.go.flags),
+        work=host_works.make_stand_ins,
+        needs=(names.toolchain("go"),),
+        after=(names.guest(target.name, "host"),),
+        outputs={"stand-ins": layout.report(target.name, "guest") / "stand-ins"},
+    )
+
+
+def _kind(target: Target, *, native: bool) -> str:
+    return "a guest in name spaces of its own" if native else f"an emulated {target.name} machine"
+
+
+def _common(manifest: Manifest, target: Target, boot: Boot, *, native: bool) -> dict[str, Any]:
     return {
         "title": manifest.release.title,
         "root": manifest.release.root,
         "target": target.name,
-        "machine": target.emulated,
+        "machine": None if native else target.emulated,
         "memory": boot.memory,
         "package": names.package(target.name, "tgz"),
-        "system": names.guest(target.name, "system"),
+        "system": names.guest(target.name, "tree" if native else "system"),
     }
 
 
 def _scenarios(
-    manifest: Manifest, layout: Layout, target: Target, boot: BootWorker, group: str, *, extra: bool
+    manifest: Manifest, layout: Layout, target: Target, boot: BootWorker, group: str, *, native: bool
 ) -> Iterator[Step]:
     for name, scenario in boot.scenario.items():
-        if scenario.extra == extra:
-            spec = _worker(manifest, target, boot, scenario)
-            yield _boot(layout, target, group, name, spec, (spec.image, spec.web, spec.fly))
+        if scenario.extra != (group == "boot-more"):
+            continue
+        if native and (obstacle := _not_native(scenario)):
+            yield _impossible(target, group, name, obstacle)
+        else:
+            spec = _worker(manifest, target, boot, scenario, native=native)
+            needs = filter(None, (spec.image, spec.stand_ins, spec.web, spec.fly))
+            yield _boot(layout, target, group, name, spec, tuple(needs))
 
 
-def _worker(manifest: Manifest, target: Target, boot: BootWorker, scenario: Scenario) -> specs.WorkerBoot:
+def _not_native(scenario: Scenario) -> str | None:
+    """Why a guest of name spaces is not enough."""
+    if scenario.cgroup != 2:
+        return f"it needs control groups of version {scenario.cgroup}; a native guest has those of version 2 only"
+    if scenario.volumes == "btrfs":
+        return "its volumes need a loop device; a native guest has none"
+    return None
+
+
+def _worker(
+    manifest: Manifest, target: Target, boot: BootWorker, scenario: Scenario, *, native: bool
+) -> specs.WorkerBoot:
     host = host_target()
+    types = scenario.rows == "types"
+    tries = {name: one for name, one in boot.try_.items() if types and manifest.artifact[one.type].built}
     return specs.WorkerBoot(
-        **_common(manifest, target, boot),
+        **_common(manifest, target, boot, native=native),
         scenario=scenario,
         worker=str(manifest.artifact[boot.concourse].path),
+        oci_runtime=str(manifest.artifact[boot.oci_runtime].path) if boot.oci_runtime else "",
         platform=target.oci.name,
         date=manifest.epoch,
-        image=names.guest(target.name, "image"),
+        image="" if types else names.guest(target.name, "image"),
+        stand_ins=names.guest(target.name, "stand-ins") if types else "",
+        servers=boot.server if types else {},
+        tries=tries,
         web=names.compile(host.name, boot.concourse),
         fly=names.compile(host.name, boot.fly),
     )
@@ -219,7 +291,7 @@ def _boot(layout: Layout, target: Target, group: str, name: str, spec: specs.Boo
     return Step(
         name=names.boot(target.name, group, name),
         stage="boot",
-        doc=f"{name} in an emulated {target.name} machine",
+        doc=f"{name} in {_kind(target, native=spec.machine is None)}",
         spec=spec,
         work=works.boot,
         needs=(spec.package, spec.system, *needs),

@@ -11,10 +11,16 @@ if TYPE_CHECKING:
 
 
 def look_at_host(spec: Host, _at: Places) -> None:
-    """Raise MissingError unless this machine has everything."""
+    """Raise MissingError, NativeError unless this machine has everything."""
+    from tasks.boot.guest import native_needs
     from tasks.boot.host import prerequisites
 
-    prerequisites.require(prerequisites.needs(spec.machine, worker=spec.worker))
+    if spec.machine is None:
+        native_needs.require(native_needs.look(worker=spec.worker))
+        needs = native_needs.needs(worker=spec.worker)
+    else:
+        needs = prerequisites.needs(spec.machine, worker=spec.worker)
+    prerequisites.require([*needs, *prerequisites.of_servers(spec.servers)])
 
 
 def boot(spec: Boot, at: Places) -> None:

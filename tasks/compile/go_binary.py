@@ -144,6 +144,17 @@ def build_to(output: Path, spec: GoBuild, at: Places) -> None:
         _build_to(output, spec, at)
 
 
+def build_elsewhere(output: Path, spec: GoBuild, at: Places) -> None:
+    """The same, for a system that may be no target: what no target's programs are made of may not be there yet."""
+    from crosscourse.run.retry import retrying
+
+    env, source = environment(spec, at), at.source / spec.directory
+    words = ["go", "list", "-deps", "-tags", ",".join(spec.tags), "-f", "{{if .DepsErrors}}{{end}}"]
+    at.status("downloading modules")
+    retrying(lambda: at.run([*words, spec.package], env=env, cwd=source), status=at.status)
+    build_to(output, spec, at)
+
+
 def _build_to(output: Path, spec: GoBuild, at: Places) -> None:
     # Here, not above: a build with nothing to do compiles nothing, and must start fast.
     from toolchains.go_closure import closure

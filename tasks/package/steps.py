@@ -1,6 +1,6 @@
-"""Stage 7, package: the distribution in the forms that a user takes away.
+"""Stage 7, package: the distribution in the forms that a user takes away, and what of it package managers install.
 
-A new form is one more module, and one more line below.
+A new form of either is one more module, and one more line below.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from crosscourse.layout import Layout
 from crosscourse.manifest.model import Manifest, Release
 from tasks import names
 from tasks.kinds import kind_of, step_name
-from tasks.package import tgz
+from tasks.package import deb, rpm, tgz
 from tasks.package.contents import Content, Distribution
+from tasks.package.managed import ManagedPackage, managed
 from toolchains.targets import Target, get_target
 
 if TYPE_CHECKING:
@@ -33,11 +34,52 @@ class Form(Protocol):
         """Make it."""
 
 
+class ManagedForm(Protocol):
+    """What the module of a package manager's form has. ``memory``: as above."""
+
+    memory: int
+
+    def architecture(self, target: Target, /) -> str | None:
+        """What the manager calls a target; None where it knows no such machine."""
+
+    def file_name(self, spec: ManagedPackage, /) -> str:
+        """What the package is called."""
+
+    def build(self, spec: ManagedPackage, at: Places, /) -> None:
+        """Make it."""
+
+
 FORMS: Mapping[str, Form] = {"tgz": tgz}
+MANAGED: Mapping[str, ManagedForm] = {"deb": deb, "rpm": rpm}
 
 
 def steps(manifest: Manifest, layout: Layout, target: str) -> Iterator[Step]:
     """The packages of one target."""
+    yield from _distributions(manifest, layout, target)
+    for name in manifest.package:
+        yield from _managed(manifest, layout, get_target(target), name)
+
+
+def _managed(manifest: Manifest, layout: Layout, target: Target, name: str) -> Iterator[Step]:
+    for form, module in MANAGED.items():
+        architecture = module.architecture(target)
+        if architecture is None:
+            continue
+        spec = managed(manifest, target, layout.root, name, form, architecture)
+        file_name = module.file_name(spec)
+        yield Step(
+            name=names.package(target.name, f"{name}.{form}"),
+            stage="package",
+            doc=file_name,
+            spec=spec,
+            work=module.build,
+            needs=(spec.packer, *dict.fromkeys(content.step for content in spec.contents.values())),
+            memory=module.memory,
+            outputs={file_name: layout.dist / file_name},
+        )
+
+
+def _distributions(manifest: Manifest, layout: Layout, target: str) -> Iterator[Step]:
     spec = distribution(manifest, get_target(target))
     for form, module in FORMS.items():
         name = module.file_name(manifest.release, target)

@@ -35,6 +35,7 @@ class ResourceType(Artifact, frozen=True, kw_only=True, tag="resource-type"):
     """
 
     can_be_left_out: ClassVar[bool] = True
+    is_resource_type: ClassVar[bool] = True
 
     programs: dict[RootPath, Name]
     files: dict[RootPath, str] = {}

@@ -49,12 +49,13 @@ class Root:
 class Contents:
     """The ELF files of a distribution, and its root filesystems.
 
-    ``problems``: path and error of what can't be read, or is not there. ``host``: folders of this machine that nothing
-    may be named after.
+    ``problems``: path and error of what can't be read, or is not there. ``absent``: path of a program, and of a file
+    that it is said to embed and does not. ``host``: folders of this machine that nothing may be named after.
     """
 
     files: tuple[Subject, ...] = ()
     problems: tuple[tuple[str, str], ...] = ()
+    absent: tuple[tuple[str, str], ...] = ()
     roots: tuple[Root, ...] = ()
     host: tuple[str, ...] = ()
 

@@ -10,6 +10,8 @@ from crosscourse.binaries import archives, loading, trees
 from crosscourse.binaries.archives import Found
 from crosscourse.binaries.elf import ElfError, ElfFacts, read_elf
 from crosscourse.binaries.trees import Member
+from tasks.verify import embedding
+from tasks.verify.embedding import Embedded
 from tasks.verify.engine import Contents, Packaged, Root, Subject
 from tasks.verify.sizes import is_list, sizes_of
 
@@ -27,16 +29,20 @@ class _Archive:
     found: list[tuple[Member, ElfFacts | None]] = field(default_factory=list)
 
 
-def read_contents(archive: Path, *, packaged: Packaged, elsewhere: tuple[str, ...], host: tuple[str, ...]) -> Contents:
+def read_contents(
+    archive: Path, *, packaged: Packaged, embedded: Embedded, elsewhere: tuple[str, ...], host: tuple[str, ...]
+) -> Contents:
     """The ELF files and root filesystems of a distribution.
 
     A file is Debian's only in a root filesystem that ``packaged`` names, outside the places that packages have nothing
-    in, and where ``packaged`` does not say that it is ours; all others are our own. The programs that ``packaged``
-    names must be there. ``elsewhere``: files and folders for other machines than the target. Raises ArchiveError.
+    in, and where ``packaged`` does not say that it is ours; all others are our own. The programs that ``packaged`` and
+    ``embedded`` name must be there. ``elsewhere``: files and folders for other machines than the target. Raises
+    ArchiveError.
     """
     inside: dict[str, _Archive] = {"": _Archive()}
     problems: list[tuple[str, str]] = []
     order: list[tuple[str, Member, ElfFacts]] = []
+    pages = {path: tuple(files) for path, files in embedded.items()}
     before: Found | None = None
     for found in archives.members(archive, _is_kept):
         if found.archive not in inside:  # the first of an archive comes behind the archive itself
@@ -54,6 +60,8 @@ def read_contents(archive: Path, *, packaged: Packaged, elsewhere: tuple[str, ..
                 problems.append((found.path, exc.found))
             else:
                 order.append((found.archive, found.member, facts))
+                if found.path in embedded:
+                    pages[found.path] = tuple(embedding.absent(found.elf, embedded[found.path]))
         inside[found.archive].found.append((found.member, facts))
     roots = {path: _root(path, each) for path, each in inside.items() if path and _is_root(path, each)}
     own, absent = _own_places(roots, packaged)
@@ -67,7 +75,13 @@ def read_contents(archive: Path, *, packaged: Packaged, elsewhere: tuple[str, ..
         )
         for path, member, facts in order
     )
-    return Contents(files=subjects, problems=(*problems, *absent), roots=tuple(roots.values()), host=host)
+    return Contents(
+        files=subjects,
+        problems=(*problems, *absent),
+        absent=tuple((path, file) for path, files in pages.items() for file in files),
+        roots=tuple(roots.values()),
+        host=host,
+    )
 
 
 def _is_kept(name: str) -> bool:

@@ -18,18 +18,21 @@ LARGEST = 10
 _FOLDERS = ("var/lib/dpkg/info/", "var/lib/dpkg/status.d/")
 # dpkg's two sorts of list: names, and names behind digests.
 _ENDINGS = (".list", ".md5sums")
-OTHER = "(no package)"
-"""What is in no list."""
+_OTHER = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sizes:
-    """``packed``, ``unpacked``: bytes. ``largest``: of what ``by`` says, name and bytes, the largest first."""
+    """``packed``, ``unpacked``: bytes. ``largest``: of what ``by`` says, name and bytes, the largest first; ``groups``:
+    how many of those there are. ``other``: bytes that are in none of them.
+    """
 
     packed: int
     unpacked: int
     by: Literal["package", "folder"]
     largest: tuple[tuple[str, int], ...]
+    groups: int
+    other: int
 
 
 def is_list(name: str) -> bool:
@@ -43,13 +46,16 @@ def sizes_of(tree: Tree, packed: int) -> Sizes:
     packages = dict(_packages(tree))
     groups: Counter[str] = Counter()
     for member in files:
-        groups[packages.get(member.name, OTHER) if packages else _folder(member.name)] += member.size
+        groups[packages.get(member.name, _OTHER) if packages else _folder(member.name)] += member.size
+    other = groups.pop(_OTHER, 0)
     largest = sorted(groups.items(), key=lambda group: (-group[1], group[0]))
     return Sizes(
         packed=packed,
         unpacked=tree.size,
         by="package" if packages else "folder",
         largest=tuple(largest[:LARGEST]),
+        groups=len(groups),
+        other=other,
     )
 
 

@@ -8,6 +8,7 @@ from crosscourse.engine.step import Step
 from crosscourse.layout import Layout
 from crosscourse.manifest.model import Manifest
 from tasks import names
+from tasks.compile.go_binary import GoBinary
 from tasks.package.steps import distribution
 from tasks.rootfs.debian import DebianResourceType
 from tasks.rootfs.native import ROOTFS
@@ -25,6 +26,7 @@ def steps(manifest: Manifest, layout: Layout, target: str) -> Iterator[Step]:
         target=described.expected,
         package=names.package(target, "tgz"),
         packaged=packaged(manifest, described),
+        embedded=embedded(manifest),
         elsewhere=elsewhere(manifest),
     )
     yield Step(
@@ -33,7 +35,7 @@ def steps(manifest: Manifest, layout: Layout, target: str) -> Iterator[Step]:
         doc=f"every ELF file of the distribution is made for {target}, and its root filesystems lack nothing",
         spec=spec,
         work=verify,
-        needs=(spec.package,),
+        needs=(spec.package, *sorted({step for steps in spec.embedded.values() for step in steps})),
         memory=200,
         outputs={name: reports / name for name in (f"{NAME}.{ending}" for ending in FORMATS)},
         paths={REPORTS: reports, PROJECT: layout.root},
@@ -49,6 +51,16 @@ def packaged(manifest: Manifest, target: Target) -> dict[str, Ours]:
         if isinstance(table, DebianResourceType) and path in contents:
             places = (*table.copies, *table.files, *table.data)
             found[path] = Ours(programs=tuple(table.programs), places=places)
+    return found
+
+
+def embedded(manifest: Manifest) -> dict[str, tuple[str, ...]]:
+    """The programs of a distribution that embed files, and the steps that make these."""
+    found = {}
+    for _, table in manifest.of(GoBinary):
+        steps = tuple(names.once(asset) for asset in table.assets if manifest.artifact[asset].built)
+        if steps and table.path is not None and table.built:
+            found[f"{manifest.release.root}/{table.path}"] = steps
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from types import MappingProxyType
 
+from tasks.verify.embedding import Embedded
 from tasks.verify.engine import Packaged, Rule, VerifyReport, check_contents
 from tasks.verify.reading import read_contents
 from toolchains.targets import Expected
@@ -16,17 +17,18 @@ def verify_archive(
     rules: tuple[Rule, ...],
     *,
     packaged: Packaged = MappingProxyType({}),
+    embedded: Embedded = MappingProxyType({}),
     elsewhere: tuple[str, ...] = (),
     host: tuple[str, ...] = (),
 ) -> VerifyReport:
     """Checks every ELF file of a distribution (a tar archive) and of the archives in it against a target, by the rules,
     and every root filesystem.
 
-    ``packaged``, ``elsewhere``: see ``tasks.verify.reading``. ``host``: folders of this machine. Raises ArchiveError if
-    the archive can't be read to its end; everything else is a violation, so is what in it can't be read or is beyond
-    the bounds of what is looked into.
+    ``packaged``, ``embedded``, ``elsewhere``: see ``tasks.verify.reading``. ``host``: folders of this machine. Raises
+    ArchiveError if the archive can't be read to its end; everything else is a violation, so is what in it can't be read
+    or is beyond the bounds of what is looked into.
     """
-    contents = read_contents(archive, packaged=packaged, elsewhere=elsewhere, host=host)
+    contents = read_contents(archive, packaged=packaged, embedded=embedded, elsewhere=elsewhere, host=host)
     return VerifyReport(
         archive=archive.name,
         target=target.name,

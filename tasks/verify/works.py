@@ -22,24 +22,26 @@ PROJECT = "project"
 
 
 class VerificationError(CrosscourseError):
-    """A distribution that breaks a rule; ``found`` is the table of all violations."""
+    """A distribution that breaks a rule; ``found`` is the table of violations."""
 
 
 class Verification(Spec, frozen=True, kw_only=True):
     """What decides the verdict beside the package (the step that makes it) and the code of the rules.
 
-    ``packaged``: the root filesystems in it that are made of Debian packages, and what in each is ours. ``elsewhere``:
-    the places in it of what is for other machines.
+    ``packaged``: the root filesystems in it that are made of Debian packages, and what in each is ours. ``embedded``:
+    programs in it, and the steps whose outputs each embeds. ``elsewhere``: the places in it of what is for other
+    machines.
     """
 
     target: Expected
     package: str
     packaged: dict[str, Ours]
+    embedded: dict[str, tuple[str, ...]]
     elsewhere: tuple[str, ...]
 
 
 def verify(spec: Verification, at: Places) -> None:
-    """Check the package, and write the whole report in every form. Raises VerificationError with all violations."""
+    """Check the package, and write the whole report in every form. Raises VerificationError."""
     from tasks.verify.report import text
     from tasks.verify.report.formats import FORMATS
     from tasks.verify.rules.table import RULES
@@ -49,7 +51,19 @@ def verify(spec: Verification, at: Places) -> None:
     at.status(f"reading {package.name}")
     # Nothing may be named after where it was made, whoever makes it wherever.
     host = (str(at.paths[PROJECT]), str(at.caches))
-    result = verify_archive(package, spec.target, RULES, packaged=spec.packaged, elsewhere=spec.elsewhere, host=host)
+    embedded = {
+        program: {label: place for step in steps for label, place in at.needed[step].items()}
+        for program, steps in spec.embedded.items()
+    }
+    result = verify_archive(
+        package,
+        spec.target,
+        RULES,
+        packaged=spec.packaged,
+        embedded=embedded,
+        elsewhere=spec.elsewhere,
+        host=host,
+    )
     reports = {f"{NAME}.{ending}": render(result) for ending, render in FORMATS.items()}
     for name, content in reports.items():
         at.output(name).write_text(content, encoding="utf-8")
@@ -59,5 +73,6 @@ def verify(spec: Verification, at: Places) -> None:
             files.write_text(at.paths[REPORTS] / name, content)
         at.write_log(text.to_text(result))
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        raise VerificationError(package.name, text.to_text(result, width=width))
+        remedy = f"All of them: {files.relative(at.paths[REPORTS] / NAME)}.json" if text.is_cut(result) else ""
+        raise VerificationError(package.name, text.to_text(result, width=width), remedy)
     at.report(text.summary(result))

@@ -113,15 +113,9 @@ def build(spec: Download, at: Places) -> None:
     from crosscourse import archive
     from crosscourse.formats.entries import Entry
     from crosscourse.formats.zip import write_zip
-    from crosscourse.run.retry import retrying
 
-    env, source = go_binary.environment(spec.program, at), at.source / spec.program.directory
-    words = ["go", "list", "-deps", "-tags", ",".join(spec.program.tags), "-f", "{{if .DepsErrors}}{{end}}"]
-    at.status("downloading modules")
-    # Other systems need other packages: what no target's programs are made of may not be there yet.
-    retrying(lambda: at.run([*words, spec.program.package], env=env, cwd=source), status=at.status)
     program = at.scratch / spec.name
-    go_binary.build_to(program, spec.program, at)
+    go_binary.build_elsewhere(program, spec.program, at)
     at.status(f"packing {spec.archive}")
     entries = [Entry(name=spec.name, source=program, mode=0o755)]
     if spec.archive.endswith(ZIP):

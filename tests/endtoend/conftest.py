@@ -90,10 +90,10 @@ class Workspace:
         assert expect is None or done.returncode == expect, f"exit status {done.returncode}:\n{outcome.text}"
         return outcome
 
-    def build(self, *words: str, expect: int | None = 0) -> Outcome:
+    def build(self, *words: str, release: str = "printer", expect: int | None = 0) -> Outcome:
         """Run doit with its own JSON report, and say which tasks were done."""
         outcome = self.doit(
-            "run", "--reporter", "json", "release=printer", *(words or ("build", "verify")), expect=expect
+            "run", "--reporter", "json", f"release={release}", *(words or ("build", "verify")), expect=expect
         )
         report = json.loads(outcome.out)
         done = frozenset(
@@ -124,7 +124,7 @@ def known(report: dict[str, list[dict[str, str]]]) -> set[str]:
     }
 
 
-_FLAT = ("toolchain", "source", "patch")
+_FLAT = ("toolchain", "source", "patch", "assets")
 
 
 def from_cache(outcome: Outcome) -> set[str]:

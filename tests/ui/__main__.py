@@ -1,8 +1,8 @@
 """Tries the web pages of a built distribution: ``python -m tests.ui FOLDER [--shots FOLDER]``.
 
 FOLDER: a distribution for this machine, unpacked (``bin/concourse``, ``bin/fly``, ``fly-assets``). Starts PostgreSQL
-and the web node as a boot does, looks at what is served, then, where there is a Chromium, opens it there. Node.js and
-Playwright are pinned tools; Chromium is the system's. ``--without-pages``: of a distribution built with ``ui=no``.
+and the web node as a boot does, looks at what is served, then, where there is a browser, opens it there.
+``--without-pages``: of a distribution built with ``ui=no``.
 """
 
 from __future__ import annotations
@@ -17,13 +17,9 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from crosscourse.run import process
-from crosscourse.run.environment import base_environment
 from tasks.boot.host import servers
-from tests.ui import content
+from tests.ui import browser, content
 from tests.unit.places import make_places
-from toolchains.tools.installing import install_tool
-from toolchains.tools.pins import get_tool, program
 
 PIPELINE = {
     "resources": [{"name": "source", "type": "git", "icon": "git", "source": {"uri": "https://example.invalid/x"}}],
@@ -37,7 +33,6 @@ PIPELINE = {
         {"name": "publish", "plan": [{"get": "source", "passed": ["test"]}]},
     ],
 }  # fmt: skip
-NODE, PLAYWRIGHT = ("node", "24.19.0"), ("playwright-core", "1.65.1")
 
 
 def main() -> None:
@@ -82,30 +77,13 @@ def _set_pipeline(fly: Path, web: servers.Web, folder: Path) -> None:
 
 
 def _browse(web: servers.Web, folder: Path, tools: Path, shots: Path | None) -> None:
-    chromium = shutil.which("chromium")
+    chromium = browser.get(tools, folder)
     if chromium is None:
         _say(["no chromium: not tried in a browser"])
         return
-
-    def run(argv: list[str], *, env: dict[str, str] | None = None, cwd: Path | None = None) -> None:
-        process.run(argv, log=folder / "tools.log", env=base_environment() | (env or {}), cwd=cwd)
-
-    playwright = install_tool(get_tool(*PLAYWRIGHT), tools, run=run, status=lambda _: None, report=lambda _: None)
-    node = program(get_tool(*NODE), tools)
     place = folder / "shots"
     place.mkdir()
-    script = Path(__file__).with_name("browse.mjs")
-    words: list[str | Path] = [
-        node,
-        script,
-        playwright / "package",
-        chromium,
-        web.url,
-        servers.USER,
-        web.password,
-        place,
-    ]
-    done = subprocess.run(words, env={**os.environ, "HOME": str(folder)}, capture_output=True, text=True, check=False)
+    done = chromium.run("browse.mjs", web.url, servers.USER, web.password, place, env={"HOME": str(folder)})
     _say((done.stdout + done.stderr).splitlines())
     if shots is not None:
         shots.mkdir(parents=True, exist_ok=True)

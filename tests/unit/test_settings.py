@@ -84,3 +84,14 @@ def test_unknown_variable(tmp_path: Path) -> None:
 def test_size_of_the_result_cache(tmp_path: Path, line: str, expected: int) -> None:
     (tmp_path / "crosscourse.toml").write_text(line)
     assert read_settings(tmp_path, {}).cache_bytes == expected
+
+
+def test_what_boots_run_in(tmp_path: Path) -> None:
+    (tmp_path / "crosscourse.toml").write_text('machine = "native"\n')
+    assert read_settings(tmp_path, {}).machine == "native"
+    assert read_settings(tmp_path, {"machine": "qemu"}).machine == "qemu"
+    with pytest.raises(UnknownNameError, match=r"(?s)machine 'nativ'.*Did you mean 'native'"):
+        read_settings(tmp_path, {"machine": "nativ"})
+    (tmp_path / "crosscourse.toml").write_text('machine = "kvm"\n')
+    with pytest.raises(ManifestError, match="machine"):
+        read_settings(tmp_path, {})

@@ -12,40 +12,29 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 from crosscourse import files
 from crosscourse.engine.lock import in_turn
 from crosscourse.errors import CrosscourseError, DiskFullError
 from crosscourse.run.network import is_network_trouble
 from crosscourse.run.process import CommandError
-from toolchains.tools import seal
-from toolchains.tools.pins import FILE, NoWheelError, Tool, get_tool, host_arch, is_installed, program, tool_path
+from toolchains.tools import go_programs, seal
+from toolchains.tools.go_programs import Run
+from toolchains.tools.pins import (
+    FILE,
+    HashMismatchError,
+    NoWheelError,
+    Tool,
+    get_tool,
+    host_arch,
+    is_installed,
+    program,
+    tool_path,
+)
 
 GO_MODULE = "golang.org/toolchain"
 
 Status = Callable[[str], object]
-
-
-class Run(Protocol):
-    """Runs a program to its end and logs what it prints. ``env``: variables set over the caller's environment.
-
-    Raises CommandError when the program fails, DiskFullError when that is the reason.
-    """
-
-    def __call__(self, argv: list[str], *, env: dict[str, str] | None = None, cwd: Path | None = None) -> object: ...
-
-
-class HashMismatchError(CrosscourseError):
-    """What arrived is not what ``tools.toml`` pins."""
-
-    def __init__(self, tool: Tool, detail: str) -> None:
-        super().__init__(
-            tool.title,
-            f"what arrived is not what {FILE.name} pins\n{detail}",
-            "Nothing of it was kept. A proxy or mirror may have altered it: try another network or index.\n"
-            f"If you changed the version in {FILE.name}, its hashes must be changed too.",
-        )
 
 
 class DownloadError(CrosscourseError):
@@ -116,6 +105,8 @@ def _install(tool: Tool, cache: Path, final: Path, run: Run) -> None:
         root.mkdir()
         if tool.fetched_by is None:
             _fetch_wheel(tool, partial, run)
+        elif tool.module:
+            go_programs.install(tool, program(get_tool(*tool.fetched_by), cache), partial, run)
         elif tool.npm:
             _fetch_npm(tool, program(get_tool(*tool.fetched_by), cache), partial, run)
         else:
@@ -123,8 +114,7 @@ def _install(tool: Tool, cache: Path, final: Path, run: Run) -> None:
         if tool.program and not os.access(root / tool.program, os.X_OK):
             raise CrosscourseError(tool.title, f"has no program {tool.program}", f"{FILE.name} names the wrong place.")
         seal.seal(root, tool.pin)
-        with contextlib.suppress(FileNotFoundError):
-            final.replace(partial / "former")
+        files.discard(final, prefix=f"{final.name}.partial-")
         root.replace(final)
     finally:
         with contextlib.suppress(OSError):
@@ -169,28 +159,11 @@ def _pycache() -> dict[str, str]:
 
 def _fetch_go(tool: Tool, go: Path, partial: Path, run: Run) -> None:
     version = f"v0.0.1-go{tool.version}.linux-{host_arch()}"
-    modules = partial / "mod"
-    home = partial / "home"
-    home.mkdir()
-    env = {
-        "HOME": str(home),
-        "XDG_CONFIG_HOME": str(home),
-        "GOPATH": str(partial / "go"),
-        "GOMODCACHE": str(modules),
-        "GOCACHE": str(partial / "cache"),
-        "GOENV": "off",
-        "GOWORK": "off",
-        "GOFLAGS": "-modcacherw",
-        "GOROOT": "",
-    }
-    run([str(go), "mod", "download", f"{GO_MODULE}@{version}"], env={**env, "GOTOOLCHAIN": "local"}, cwd=partial)
-    sum_file = modules / "cache" / "download" / GO_MODULE / "@v" / f"{version}.ziphash"
-    found = sum_file.read_text(encoding="utf-8").strip()
-    if found != tool.pin:
-        raise HashMismatchError(tool, f"expected {tool.pin}\nfound    {found}")
+    env = go_programs.environment(partial)
+    unpacked = go_programs.download(tool, f"{GO_MODULE}@{version}", go, partial, run)
     # Modules carry no execute bits: go sets those of a toolchain when it first runs it.
     run([str(go), "version"], env={**env, "GOTOOLCHAIN": f"go{tool.version}", "GOPROXY": "off"}, cwd=partial)
-    (modules / f"{GO_MODULE}@{version}").replace(partial / "tool" / "go")
+    unpacked.replace(partial / "tool" / "go")
 
 
 def _fetch_npm(tool: Tool, node: Path, partial: Path, run: Run) -> None:

@@ -1,7 +1,7 @@
 """The pinned tools: programs and data that builds use, by name and version, and where each lies once installed.
 
-A tool comes as a wheel, or as a package of npm that a Node.js fetches, or, for Go versions that are no wheel, as a
-module that another Go fetches. Either way its hash is pinned in ``tools.toml``.
+A tool comes as a wheel, or as a package of npm that a Node.js fetches, or as a module that a Go fetches: Go versions
+that are no wheel, and programs in Go, which it builds. Either way its hash is pinned in ``tools.toml``.
 """
 
 from __future__ import annotations
@@ -46,11 +46,24 @@ class NoWheelError(CrosscourseError):
         )
 
 
+class HashMismatchError(CrosscourseError):
+    """What arrived is not what ``tools.toml`` pins."""
+
+    def __init__(self, tool: Tool, detail: str) -> None:
+        super().__init__(
+            tool.title,
+            f"what arrived is not what {FILE.name} pins\n{detail}",
+            "Nothing of it was kept. A proxy or mirror may have altered it: try another network or index.\n"
+            f"If you changed the version in {FILE.name}, its hashes must be changed too.",
+        )
+
+
 class Tool(Strict, frozen=True):
     """One version of a tool, pinned.
 
     ``package``: its name in the package index. ``sha256``: of its wheels, by host architecture ("any": one for all).
     ``bootstrap``: instead of these, the Go version that fetches this one. ``h1``: sums of the module, without "h1:".
+    With ``module``, a program in Go: the path of its module, ``command`` the package there that Go builds.
     Or ``npm``: its name in npm's registry, ``sha512``: of that package, as base64; ``bootstrap`` is a Node.js then.
     ``program``: where its program lies in the installed folder; None where there is only data.
     """
@@ -61,13 +74,15 @@ class Tool(Strict, frozen=True):
     sha256: dict[str, str] = msgspec.field(default_factory=dict)
     bootstrap: str | None = None
     h1: dict[str, str] = msgspec.field(default_factory=dict)
+    module: str | None = None
+    command: str = "."
     npm: str | None = None
     sha512: str | None = None
     program: str | None = None
 
     def __post_init__(self) -> None:
         ways = (self.package and self.sha256, self.bootstrap and self.h1, self.bootstrap and self.npm and self.sha512)
-        if sum(map(bool, ways)) != 1:
+        if sum(map(bool, ways)) != 1 or (self.module and not (self.h1 and self.program)):
             raise ValueError(
                 "a tool has either `package` and `sha256`, or `bootstrap` and `h1`, or `bootstrap`, `npm` and `sha512`"
             )
@@ -75,7 +90,14 @@ class Tool(Strict, frozen=True):
     @property
     def fetched_by(self) -> tuple[str, str] | None:
         """Name and version of the tool that fetches this one; None where pip does."""
-        return ("node" if self.npm else self.name, self.bootstrap) if self.bootstrap else None
+        by = "node" if self.npm else "go" if self.module else self.name
+        return (by, self.bootstrap) if self.bootstrap else None
+
+    @property
+    def made_from(self) -> str:
+        """What its pin is of, in words that differ where what is installed would."""
+        # What Go builds differs with the Go, too.
+        return f"{self.module} {self.command} {self.bootstrap}" if self.module else str(self.package or self.npm)
 
     @property
     def title(self) -> str:
@@ -135,7 +157,7 @@ def tool_path(tool: Tool, cache: Path) -> Path:
 
     Raises UnsupportedHostError, NoWheelError.
     """
-    digest = hashlib.sha256(f"{tool.package or tool.npm}\n{tool.pin}".encode()).hexdigest()
+    digest = hashlib.sha256(f"{tool.made_from}\n{tool.pin}".encode()).hexdigest()
     return cache / f"{tool.name}-{tool.version}-{digest[:10]}"
 
 

@@ -175,14 +175,15 @@ def running(
     )
     env = base_environment(TMPDIR=str(folder))
     with serving(words, log=logs / "qemu.log", env=env, folder=folder) as service:
-        line = _connect(service, folder / "agent")
+        line = connect(service, folder / "agent")
         with line:
             guest = Guest(service=service, line=line, console=console)
             guest.wait("ready", seconds)
             yield guest
 
 
-def _connect(service: Service, path: Path) -> socket.socket:
+def connect(service: Service, path: Path) -> socket.socket:
+    """A line to the guest, by the socket that ``service`` makes. Raises GuestError, CommandError (it has ended)."""
     end = time.monotonic() + 20
     while True:
         line = socket.socket(socket.AF_UNIX)
@@ -192,7 +193,7 @@ def _connect(service: Service, path: Path) -> socket.socket:
             line.close()
             service.check()
             if time.monotonic() > end:
-                raise GuestError("qemu", "opened no line to the guest", f"Its log: {service.log}") from None
+                raise GuestError(service.name, "opened no line to the guest", f"Its log: {service.log}") from None
             time.sleep(0.05)
         else:
             line.settimeout(_POLL)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from crosscourse import archive
 from crosscourse.archive import Entry
 from crosscourse.debian import pool, tree
 from crosscourse.errors import CrosscourseError
@@ -19,12 +20,20 @@ if TYPE_CHECKING:
 
 FILES = Path(__file__).resolve().parent.parent / "files"
 # What goes into the guest beside packages: part of this code.
-CODE_FILES = ("../files/initramfs-init", "../files/guest-init")
+CODE_FILES = (
+    "../files/initramfs-init",
+    "../files/guest-init",
+    "../files/guest-common",
+    "../files/native-enter",
+    "../files/native-init",
+    "../files/native-runtime",
+)
 
 # In every guest: drivers for the disks and ports of any machine.
 _FIRST_MODULES = ("virtio_blk", "ext4", "crc32c_generic")
 _MODULES = ("virtio_net", "virtio_console")
-_FOLDERS = ("dev", "proc", "sys", "run", "tmp", "root", "work", "usr/local", "var/tmp", "etc")
+_FOLDERS = ("dev", "proc", "sys", "run", "tmp", "root", "work", "mnt", "usr/local", "var/tmp", "etc")
+_LIBRARY = "usr/lib/crosscourse"
 _ROOM = 64 * disk.MIB
 
 
@@ -49,6 +58,21 @@ def make(spec: specs.System, at: Places) -> None:
     size = disk.size_of(folder, room=_ROOM)
     disk.make_ext4(at.output("root.ext4"), size=size, label="root", at=at, folder=folder)
     at.output("vmlinuz").write_bytes(kernel.image)
+
+
+def make_tree(spec: specs.Tree, at: Places) -> None:
+    """Make the files of a guest of name spaces. Raises DebianError, KernelError."""
+    found = tree.merge(pool.fetch_pinned(spec.packages, at))
+    at.status("packing the guest's files")
+    _busybox(found)
+    entries = [
+        *_base(found),
+        Entry(name=f"{_LIBRARY}/enter", source=FILES / "native-enter", mode=0o755),
+        Entry(name=f"{_LIBRARY}/init", source=FILES / "native-init", mode=0o755),
+        Entry(name=f"{_LIBRARY}/runtime", source=FILES / "native-runtime", mode=0o755),
+    ]
+    settled = tree.settled({entry.name: entry for entry in entries})
+    archive.write_tgz(at.output(), settled.values(), epoch=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,24 +108,34 @@ def _bytes(entry: Entry) -> bytes:
 
 def _initramfs(found: tree.Tree, kernel: _Kernel, order: list[str]) -> Iterator[Entry]:
     yield Entry(name="init", source=FILES / "initramfs-init", mode=0o755)
-    busybox = found.get("usr/bin/busybox")
-    if busybox is None:
-        raise KernelError("busybox-static", "has no usr/bin/busybox", "Choose another `suite` in [boot].")
-    yield Entry(name="bin/busybox", source=busybox.source, mode=0o755)
+    yield Entry(name="bin/busybox", source=_busybox(found).source, mode=0o755)
     for name in ("proc", "sys", "dev", "root"):
         yield Entry(name=name, mode=0o755)
     yield from _module_entries("modules", kernel, order)
 
 
+def _busybox(found: tree.Tree) -> Entry:
+    busybox = found.get("usr/bin/busybox")
+    if busybox is None:
+        raise KernelError("busybox-static", "has no usr/bin/busybox", "Choose another `suite` in [boot].")
+    return busybox
+
+
 def _root(found: tree.Tree, kernel: _Kernel, order: list[str]) -> Iterator[Entry]:
+    yield from _base(found)
+    yield Entry(name=f"{_LIBRARY}/init", source=FILES / "guest-init", mode=0o755)
+    yield from _module_entries(f"{_LIBRARY}/modules", kernel, order)
+
+
+def _base(found: tree.Tree) -> Iterator[Entry]:
+    """What every guest has."""
     for name in _FOLDERS:
         yield Entry(name=name, mode=0o755)
     if "usr/bin/sh" not in found:
         yield Entry(name="usr/bin/sh", link="busybox")
         yield Entry(name="bin", link="usr/bin")
     yield from found.values()
-    yield Entry(name="usr/lib/crosscourse/init", source=FILES / "guest-init", mode=0o755)
-    yield from _module_entries("usr/lib/crosscourse/modules", kernel, order)
+    yield Entry(name=f"{_LIBRARY}/common", source=FILES / "guest-common")
 
 
 def _module_entries(folder: str, kernel: _Kernel, order: list[str]) -> Iterator[Entry]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.boot.specs import Image, System
+from tasks.boot.specs import Image, System, Tree
 
 if TYPE_CHECKING:
     from crosscourse.engine.places import Places
@@ -15,6 +15,13 @@ def make_system(spec: System, at: Places) -> None:
     from tasks.boot.guest import system
 
     system.make(spec, at)
+
+
+def make_tree(spec: Tree, at: Places) -> None:
+    """Make the files of a guest of name spaces."""
+    from tasks.boot.guest import system
+
+    system.make_tree(spec, at)
 
 
 def make_image(spec: Image, at: Places) -> None:

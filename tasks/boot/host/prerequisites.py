@@ -53,6 +53,10 @@ _DEBUGFS = Need(names=("debugfs",), debian="e2fsprogs", fedora="e2fsprogs")
 INITDB = Need(names=("initdb",), debian="postgresql", fedora="postgresql-server")
 POSTGRES = Need(names=("postgres",), debian="postgresql", fedora="postgresql-server")
 REGISTRY = Need(names=("docker-registry", "registry"), debian="docker-registry", fedora="docker-distribution")
+MERCURIAL = Need(names=("hg",), debian="mercurial", fedora="mercurial")
+GIT = Need(names=("git",), debian="git", fedora="git")
+# By the kind of server: what it calls.
+_SERVERS = {"git": GIT, "hg": MERCURIAL}
 # By qemu's name of the machine; others are called as Debian calls most of them.
 _EMULATORS = {
     "qemu-system-arm": ("qemu-system-arm", "qemu-system-arm-core"),
@@ -65,9 +69,18 @@ _EMULATORS = {
 def needs(machine: Machine, *, worker: bool) -> list[Need]:
     """What a boot of ``machine`` needs; ``worker``: with a web node, its database and a registry."""
     debian, fedora = _EMULATORS.get(machine.emulator, (machine.emulator, machine.emulator))
-    servers = [INITDB, POSTGRES, REGISTRY] if worker else []
     emulator = Need(names=(machine.emulator,), debian=debian, fedora=fedora)
-    return [emulator, *servers, _FILE_SYSTEMS, _DEBUGFS]
+    return [emulator, *(servers() if worker else []), _FILE_SYSTEMS, _DEBUGFS]
+
+
+def servers() -> list[Need]:
+    """What the host's side of a worker's boot needs."""
+    return [INITDB, POSTGRES, REGISTRY]
+
+
+def of_servers(kinds: Iterable[str]) -> list[Need]:
+    """What servers for resource types need, by their kinds."""
+    return [_SERVERS[kind] for kind in kinds if kind in _SERVERS]
 
 
 def find(need: Need) -> Path | None:

@@ -2,45 +2,21 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
 from tasks.boot.guest import image
-from tasks.boot.host import registry, servers
+from tasks.boot.host import registry
 from tasks.boot.report import Check, RowError, Seen, expect
 from tasks.boot.rows import pipeline
-from tasks.boot.rows.fly import PIPELINE, Build, Ended, Fly, FlyError, lines_with
+from tasks.boot.rows.course import Course, end_worker, first_worker, start_web, start_worker, stop
+from tasks.boot.rows.fly import PIPELINE, Ended, lines_with
 from tasks.boot.session import Session, start
 from tasks.boot.specs import WorkerBoot
 
-NAME = "guest"
-# Seconds that the worker may take to end.
-_ENDING = 60
 # Jobs that are begun at once, in the order in which their rows ask for them; `flow` twice, for its cache.
 _TOGETHER = ("programs", "flow", "flow", "unprivileged", "privileged", "fails", "put")
-
-
-@dataclass(kw_only=True)
-class Course:
-    """What the rows of this boot share; each part is there once its row has passed."""
-
-    session: Session
-    spec: WorkerBoot
-    store: registry.Registry | None = None
-    node: servers.Web | None = None
-    logged_in: Fly | None = None
-    triggered: dict[str, deque[Build]] = field(default_factory=dict)
-    said: dict[str, list[str]] = field(default_factory=dict)
-
-    @property
-    def fly(self) -> Fly:
-        """fly, logged in; RowError before the servers run."""
-        if self.logged_in is None:
-            raise RowError("the web node", "is not running")
-        return self.logged_in
 
 
 def checks(session: Session, spec: WorkerBoot) -> Iterator[Check]:
@@ -52,7 +28,7 @@ def checks(session: Session, spec: WorkerBoot) -> Iterator[Check]:
 
     yield row("servers", "database, registry and web node on the host", _servers)
     yield row("boot", "the guest is up", lambda course: start(course.session))
-    yield row("worker", "the worker is registered", _worker, "boot", "servers")
+    yield row("worker", "the worker is registered", first_worker, "boot", "servers")
     yield row("check", "a resource is checked", _check, "worker")
     yield row("get", "an image is fetched", _get, "check")
     yield row("task", "an unprivileged task runs", _programs, "get")
@@ -67,69 +43,17 @@ def checks(session: Session, spec: WorkerBoot) -> Iterator[Check]:
     yield row("put", "an image is fetched as OCI and put", _put, "get")
     yield row("restart", "a task outlives the worker's restart", _restart, "task")
     yield row("crash", "a killed worker comes back and runs a task", _crash, "task")
-    yield row("stop", "the worker ends and is pruned", _stop, "worker")
+    yield row("stop", "the worker ends and is pruned", stop, "worker")
 
 
 def _servers(course: Course) -> Seen:
     session, spec, at, stack = course.session, course.spec, course.session.at, course.session.stack
     at.status("starting the servers")
     course.store = stack.enter_context(registry.running(session.folder, session.logs))
-    socket = stack.enter_context(servers.database(session.folder, session.logs, at))
-    course.node = stack.enter_context(servers.web(at.need(spec.web), socket, session.folder, session.logs, at))
-    fly = Fly(program=at.need(spec.fly), home=session.folder, at=at)
-    fly.login(course.node)
-    course.logged_in = fly
+    fly = start_web(course)
     image.push(course.store, pipeline.REPOSITORY, at.need(spec.image), spec.date, at.scratch)
     fly.set_pipeline(pipeline.pipeline(course.store.port), at.scratch)
     return Seen()
-
-
-def _worker(course: Course) -> Seen:
-    session, node = course.session, course.node
-    assert node is not None
-    for path, name in ((node.keys.host.with_suffix(".pub"), "tsa.pub"), (node.keys.worker, "worker")):
-        text = shlex.quote(path.read_text(encoding="utf-8"))
-        session.guest.run(f"printf %s {text} >/run/{name}")
-    session.guest.run(f"cat >/run/worker.sh <<'END'\n{worker_script(course)}END")
-    return _start_worker(course)
-
-
-def worker_script(course: Course) -> str:
-    """The shell script that starts the worker in the guest."""
-    session, node = course.session, course.node
-    assert node is not None
-    variables = {
-        "CONCOURSE_NAME": NAME,
-        "CONCOURSE_WORK_DIR": "/work",
-        "CONCOURSE_TSA_HOST": f"{pipeline.HOST}:{node.tsa_port}",
-        "CONCOURSE_TSA_PUBLIC_KEY": "/run/tsa.pub",
-        "CONCOURSE_TSA_WORKER_PRIVATE_KEY": "/run/worker",
-        "CONCOURSE_RUNTIME": course.spec.scenario.runtime,
-        "CONCOURSE_BAGGAGECLAIM_DRIVER": course.spec.scenario.volumes,
-        **course.spec.scenario.env,
-    }
-    exports = "".join(
-        f"export {name}={shlex.quote(value.replace('{root}', session.top))}\n" for name, value in variables.items()
-    )
-    program = f"{session.top}/{course.spec.worker}"
-    return f"{exports}setsid {program} worker >>/run/worker.log 2>&1 </dev/null &\necho $! >/run/worker.pid\n"
-
-
-def _start_worker(course: Course) -> Seen:
-    """Start the worker and wait until it is registered; an earlier one of the same name does not count."""
-    guest = course.session.guest
-    earlier = {worker["start_time"] for worker in course.fly.workers()}
-    guest.run("sh /run/worker.sh")
-    end = time.monotonic() + 120
-    while time.monotonic() < end:
-        found = [worker for worker in course.fly.workers() if worker["start_time"] not in earlier]
-        if any(worker["state"] == "running" for worker in found):
-            return Seen()
-        if guest.run("kill -0 $(cat /run/worker.pid)").status != 0:
-            break
-        time.sleep(1)
-    said = guest.run("tail -n 15 /run/worker.log").text
-    raise RowError("the worker", f"did not register. The end of its log:\n{said}")
 
 
 def _check(course: Course) -> Seen:
@@ -220,8 +144,8 @@ def _restart(course: Course) -> Seen:
         "n=0; while [ $n -lt 60 ] && ! pgrep -f 'tick [$]n' >/dev/null; do n=$((n + 1)); sleep 1; done; [ $n -lt 60 ]"
     )
     expect(course.session.guest.run(wait, seconds=90).status == 0, "job long", "its task did not start within 60 s")
-    _end_worker(course)
-    _start_worker(course)
+    end_worker(course)
+    start_worker(course)
     ended = course.fly.await_build(build)
     expect(bool(lines_with(ended.said, "the end")), "job long", f"did not reach its end:\n{ended.said}")
     return Seen(seconds=time.monotonic() - started)
@@ -229,27 +153,6 @@ def _restart(course: Course) -> Seen:
 
 def _crash(course: Course) -> Seen:
     course.session.guest.run("kill -KILL $(cat /run/worker.pid); sleep 1")
-    _start_worker(course)
+    start_worker(course)
     course.fly.await_build(course.fly.trigger("again"))
     return Seen()
-
-
-def _end_worker(course: Course) -> None:
-    wait = f"n=0; while kill -0 $p 2>/dev/null && [ $n -lt {_ENDING} ]; do n=$((n + 1)); sleep 1; done; ! kill -0 $p"
-    answer = course.session.guest.run(f"p=$(cat /run/worker.pid); kill -TERM $p; {wait}", seconds=_ENDING + 20)
-    expect(answer.status == 0, "the worker", f"did not end within {_ENDING} s of SIGTERM")
-
-
-def _stop(course: Course) -> Seen:
-    _end_worker(course)
-    end = time.monotonic() + 90
-    while True:
-        try:
-            found = course.fly.workers()
-            if not found:
-                return Seen()
-            course.fly.call("prune-worker", "-w", NAME)
-        except FlyError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(1)

@@ -35,7 +35,7 @@ def to_json(report: VerifyReport) -> dict[str, Any]:
 
 
 def _root(root: Root) -> dict[str, Any]:
-    """``largest``: name and bytes, by what ``by`` says."""
+    """``largest``: name and bytes, by what ``by`` says, of ``groups`` of them; ``other``: bytes in none of them."""
     return {
         "path": root.path,
         "packed": root.sizes.packed,
@@ -44,6 +44,8 @@ def _root(root: Root) -> dict[str, Any]:
         "elf_files": len(root.tree.elf),
         "by": root.sizes.by,
         "largest": [{"name": name, "size": size} for name, size in root.sizes.largest],
+        "groups": root.sizes.groups,
+        "other": root.sizes.other,
     }
 
 

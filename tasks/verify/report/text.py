@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tasks.verify.engine import VerifyReport, Violation
 
 COLUMNS = ("file", "rule", "found", "expected", "why")
+MOST = 20
+"""So many violations of a rule are shown to people: a tree that lacks one library breaks a rule a thousand times."""
 # Below this a table of five columns would be columns of single words.
 NARROWEST_TABLE = 100
 
@@ -36,8 +39,9 @@ def _sizes(report: VerifyReport) -> Iterator[str]:
         what = ", ".join([_count(len(root.tree.members), "member"), _count(len(root.tree.elf), "ELF file")])
         yield f"{root.path}: {_megabytes(sizes.packed)} packed, {_megabytes(sizes.unpacked)} unpacked, {what}"
         if sizes.largest:
-            yield f"  the largest {sizes.by}s:"
-        yield from (f"  {_megabytes(size):>10}  {_printable(name)}" for name, size in sizes.largest)
+            yield f"  the largest of {_count(sizes.groups, sizes.by)}:"
+        rows = [*sizes.largest, *([(f"(in no {sizes.by})", sizes.other)] if sizes.other else [])]
+        yield from (f"  {_megabytes(size):>10}  {_printable(name)}" for name, size in rows)
 
 
 def _megabytes(size: int) -> str:
@@ -45,13 +49,34 @@ def _megabytes(size: int) -> str:
 
 
 def to_text(report: VerifyReport, *, width: int | None = None) -> str:
-    """The violations and then the summary, without a newline at the end.
+    """The violations, of each rule ``MOST``, and then the summary, without a newline at the end.
 
     ``width``: of the terminal, in characters; a table is drawn to fit it. Without it, or where it is narrow,
-    plain lines that say the same. Nothing is ever cut off; whatever is too long for its column is wrapped.
+    plain lines that say the same. No line is ever cut off; whatever is too long for its column is wrapped.
     """
-    body = _table(report, width) if width is not None and width >= NARROWEST_TABLE else "\n".join(_plain(report))
-    return "\n".join(part for part in (body if report.violations else "", summary(report)) if part)
+    shown, more = _shown(report.violations)
+    body = _table(shown, width) if width is not None and width >= NARROWEST_TABLE else "\n".join(_plain(shown))
+    return "\n".join(part for part in (body if shown else "", *_more(more), summary(report)) if part)
+
+
+def is_cut(report: VerifyReport) -> bool:
+    """Whether people are not shown all violations."""
+    return bool(_shown(report.violations)[1])
+
+
+def _shown(violations: Sequence[Violation]) -> tuple[list[Violation], Counter[str]]:
+    """The first violations of each rule, and how many more there are of which rule."""
+    seen: Counter[str] = Counter()
+    shown = []
+    for violation in violations:
+        seen[violation.rule] += 1
+        if seen[violation.rule] <= MOST:
+            shown.append(violation)
+    return shown, Counter({rule: count - MOST for rule, count in seen.items() if count > MOST})
+
+
+def _more(counts: Counter[str]) -> Iterator[str]:
+    yield from (f"{rule}: and {count} more" for rule, count in counts.items())
 
 
 def _printable(text: str) -> str:
@@ -62,21 +87,21 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _plain(report: VerifyReport) -> Iterator[str]:
+def _plain(violations: Sequence[Violation]) -> Iterator[str]:
     """Each file once, below it what each rule found. A why that violations share is said once, at the end."""
     file = ""
-    for violation in report.violations:
+    for violation in violations:
         if violation.file != file:
             file = violation.file
             yield file
         yield f"  {violation.rule}: found {violation.found}; expected {violation.expected}"
-    whys = {violation.rule: violation.why for violation in report.violations}
+    whys = {violation.rule: violation.why for violation in violations}
     if whys:
         yield "Why:"
         yield from (f"  {rule}: {why}" for rule, why in whys.items())
 
 
-def _table(report: VerifyReport, width: int) -> str:
+def _table(violations: Sequence[Violation], width: int) -> str:
     from rich.console import Console
     from rich.table import Table
 
@@ -84,7 +109,7 @@ def _table(report: VerifyReport, width: int) -> str:
     for column in COLUMNS:
         # "fold" wraps what has no space to break at; rich's default would end it by an ellipsis.
         table.add_column(column, overflow="fold")
-    for violation in report.violations:
+    for violation in violations:
         table.add_row(*_cells(violation))
     output = io.StringIO()
     Console(file=output, width=width, color_system=None, legacy_windows=False).print(table)

@@ -32,3 +32,16 @@ READABLE = Rule(
     why="A file that is cut off or damaged does not start, and of what was not read nothing can be said.",
     check=_readable,
 )
+
+
+def _embedded(contents: Contents, _target: Expected) -> Iterator[tuple[str, Finding]]:
+    for path, file in contents.absent:
+        yield path, Finding(f"nothing of {file}", "its content, as it was made")
+
+
+EMBEDDED = Rule(
+    id="embedded",
+    title="programs have in them the files that they embed",
+    why="A page without one of its scripts is served as if all were well, and does nothing in a browser.",
+    check=_embedded,
+)

@@ -11,6 +11,7 @@ from tasks.verify.rules import arm, contents, elf, go, linking, modes, trees
 RULES: tuple[Rule, ...] = (
     contents.NOT_EMPTY,
     contents.READABLE,
+    contents.EMBEDDED,
     elf.MACHINE,
     elf.CLASS,
     elf.ENDIANNESS,

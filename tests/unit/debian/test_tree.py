@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from crosscourse.debian.tree import PackageError, Tree, configured, left_out, merge, merged_path
+from crosscourse.debian.tree import RECORDS, PackageError, Tree, configured, left_out, merge, merged_path
 from crosscourse.formats.entries import Entry, with_parents
 from crosscourse.formats.folder import write_folder
 
@@ -42,9 +42,17 @@ def packed(members: tuple[Member, ...], mode: str) -> bytes:
     return output.getvalue()
 
 
-def deb(path: Path, *members: Member, kind: str = "xz") -> Path:
-    """A Debian package: an archive of ar with the format's version, the control files and the data (deb(5))."""
-    control = packed((member("./control", b"Package: x\nVersion: 1\n"),), "w:gz")
+CONTROL = b"Package: x\nVersion: 1\n"
+
+
+def deb(
+    path: Path, *members: Member, kind: str = "xz", control_file: bytes = CONTROL, more: tuple[Member, ...] = ()
+) -> Path:
+    """A Debian package: an archive of ar with the format's version, the control files and the data (deb(5)).
+
+    ``more``: control files beside the one of that name.
+    """
+    control = packed((member("./control", control_file), *more), "w:gz")
     parts = {
         "debian-binary": b"2.0\n",
         "control.tar.gz": control,
@@ -60,7 +68,9 @@ def deb(path: Path, *members: Member, kind: str = "xz") -> Path:
 
 
 def merged(tmp_path: Path, *members: Member) -> Tree:
-    return merge([deb(tmp_path / "x.deb", folder("./"), *members)])
+    """The tree of one package, without what is noted of the package itself."""
+    tree = merge([deb(tmp_path / "x.deb", folder("./"), *members)])
+    return {name: entry for name, entry in tree.items() if not name.startswith(RECORDS)}
 
 
 @pytest.mark.parametrize(
@@ -173,6 +183,26 @@ def test_a_later_package_wins_and_links_point_into_their_own(tmp_path: Path) -> 
     tree = merge([one, two])
     assert (tree["etc/x"].source, tree["etc/same"].source) == (b"two", b"one")
     assert merge([two, one])["etc/x"].source == b"one"
+
+
+def test_the_tree_says_which_packages_it_is_of(tmp_path: Path) -> None:
+    lists = member("./md5sums", b"0" * 32 + b"  bin/x\n")
+    control = b"Package: libx-2.0+b\nVersion: 1:2-3\nDescription: x\n and y\n"
+    one = deb(tmp_path / "1.deb", member("./bin/x", b"x"), control_file=control, more=(lists,))
+    empty = deb(tmp_path / "2.deb", folder("./"))
+    records = {name: entry for name, entry in merge([one, empty]).items() if name.startswith("var/lib/dpkg")}
+    assert {name: entry.source for name, entry in records.items()} == {
+        "var/lib/dpkg/status.d/libx-2.0+b": control,
+        "var/lib/dpkg/status.d/libx-2.0+b.md5sums": b"0" * 32 + b"  bin/x\n",
+        "var/lib/dpkg/status.d/x": CONTROL,
+    }
+    assert {entry.mode for entry in records.values()} == {0o644}
+
+
+@pytest.mark.parametrize("name", ["../x", "x/y", "X", "", "-x", "x\x7fy"])
+def test_a_package_of_no_name_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(PackageError):
+        merge([deb(tmp_path / "x.deb", control_file=f"Package: {name}\nVersion: 1\n".encode())])
 
 
 def files(**contents: bytes) -> Tree:

@@ -150,3 +150,62 @@ def test_names_that_refer_to_nothing(tmp_path: Path, text: str, old: str, new: s
 def test_a_worker_without_scenarios(tmp_path: Path) -> None:
     text = WORKER.partition("[boot.scenario")[0] + "[boot.scenario]\n"
     assert "boot.scenario: none is part of `boot`" in problems(tmp_path, text)[0]
+
+
+TYPE = """
+[artifact.t]
+kind = "resource-type"
+source = "a"
+path = "resource-types/t"
+programs = {}
+metadata = {}
+"""
+TYPES = """
+[boot.scenario.types]
+runtime = "containerd"
+rows = "types"
+image = "first"
+env = { A = "{s.proxy}" }
+[boot.server.s]
+kind = "https"
+files = { "example.org/x" = "{}" }
+[boot.try.first]
+title = "the first"
+type = "t"
+source = { url = "{s.url}/x", other = ["{root}", "{a: 1}"] }
+[boot.untried]
+u = "a reason"
+"""
+BOTH = TYPE + TYPE.replace("artifact.t", "artifact.u").replace("types/t", "types/u") + WORKER + TYPES
+
+
+def test_types_are_tried(tmp_path: Path) -> None:
+    found = boot(tmp_path, BOTH)
+    assert isinstance(found, BootWorker)
+    assert found.try_["first"].put is None
+    assert found.scenario["types"].image == "first"
+    assert found.server["s"].files == {"example.org/x": "{}"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('u = "a reason"', "", "boot.try: none tries the type 'u'. Add one, or say why not in boot.untried"),
+        ('u = "a reason"', 'u = "a"\nv = "b"', "boot.untried.v: there is no resource type 'v'. Known: t, u."),
+        ('type = "t"', 'type = "b"', "boot.try.first.type: there is no resource type 'b'. Known: t, u."),
+        ("{s.url}", "{sss.url}", "boot.try.first: there is no server 'sss'."),
+        ("{s.proxy}", "{x.proxy}", "boot.scenario.types: there is no server 'x'. Known: s."),
+        ('image = "first"', "", "boot.scenario.types.image: there is no try ''. Known: first."),
+        (
+            'image = "first"',
+            'image = "fist"',
+            "boot.scenario.types.image: there is no try 'fist'. Did you mean 'first'?",
+        ),
+        ('"https"', '"http"', "boot.server.s.kind: invalid enum value 'http'"),
+        ('title = "the first"', "", "boot.try.first.title: this key is missing"),
+        ('"example.org/x"', '"../x"', "boot.server.s.files"),
+    ],
+)
+def test_what_is_wrong_with_types(tmp_path: Path, old: str, new: str, expected: str) -> None:
+    assert old in BOTH
+    assert any(problem.startswith(expected) for problem in problems(tmp_path, BOTH.replace(old, new)))

@@ -63,9 +63,7 @@ def archive(content: Tree) -> bytes:
     return gzip.compress(tar_of(*content.values()))
 
 
-def verify(
-    tmp_path: Path, content: Tree, ours: Ours | None = NOTHING, name: str = ROOT, **more: tuple[str, ...]
-) -> VerifyReport:
+def verify(tmp_path: Path, content: Tree, ours: Ours | None = NOTHING, name: str = ROOT, **more: Any) -> VerifyReport:
     path = tmp_path / "d.tgz"
     packed = archive(content)
     path.write_bytes(gzip.compress(tar_of((member(name, packed), packed))))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from tasks.verify.engine import VerifyReport
 from tasks.verify.report.formats import FORMATS
 from tasks.verify.report.json import to_json
-from tasks.verify.report.text import summary, to_text
+from tasks.verify.report.text import MOST, is_cut, summary, to_text
 from tasks.verify.rules.elf import MACHINE
 from tasks.verify.rules.table import RULES
 from tasks.verify.verdict import verify_archive
@@ -59,6 +60,28 @@ def test_nothing_is_cut_off(bad: VerifyReport, width: int | None) -> None:
             assert (fact.replace(" ", "") if table else fact) in joined
     assert "…" not in text
     assert text.splitlines()[-1] == summary(bad)
+
+
+@pytest.mark.parametrize("width", [None, 100])
+def test_of_many_violations_of_a_rule_the_first_are_shown(tmp_path: Path, width: int | None) -> None:
+    """All of them are in the report for programs; and a rule that few break is shown in full."""
+    many = [(f"c/{number:04}", WRONG) for number in range(500)]
+    report = verify(tmp_path, gzip.compress(tar(*many, ("c/z", build_elf(interpreter="/lib/ld.so")))))
+    text = to_text(report, width=width)
+    rules = Counter(violation.rule for violation in report.violations)
+    assert rules["machine"] == 500
+    assert f"machine: and {500 - MOST} more\n" in text
+    assert text.count("EM_X86_64") == MOST
+    assert "c/z" in text
+    assert is_cut(report)
+    assert len(to_json(report)["violations"]) == len(report.violations) > 1000
+    assert len(text.splitlines()) < (MOST + 3) * 10 * len(rules)
+
+
+def test_as_many_as_are_shown_are_not_cut(tmp_path: Path) -> None:
+    report = verify(tmp_path, gzip.compress(tar(*[(f"c/{number}", WRONG) for number in range(MOST)])))
+    assert not is_cut(report)
+    assert "more" not in to_text(report)
 
 
 def test_json(bad: VerifyReport) -> None:

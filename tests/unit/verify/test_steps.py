@@ -7,12 +7,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from crosscourse.layout import Layout
 from crosscourse.manifest.load import load_manifest
 from crosscourse.manifest.model import Manifest
 from tasks.kinds import TABLES
 from tasks.rootfs.debian import DebianResourceType
 from tasks.verify.ours import Ours
-from tasks.verify.steps import elsewhere, packaged
+from tasks.verify.steps import elsewhere, embedded, packaged, steps
 from toolchains.targets import get_target
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -53,3 +54,17 @@ def test_what_is_for_other_machines_is_known_by_its_kind(monkeypatch: pytest.Mon
     monkeypatch.setattr(DebianResourceType, "for_other_machines", True)
     assert elsewhere(manifest) == ("printer/resource-types/other",)
     assert elsewhere(with_debian(None)) == ()
+
+
+FULL = load_manifest(ROOT / "releases" / "printer-full.toml", patches=ROOT / "vendor-patches", tables=TABLES)
+
+
+def test_programs_with_a_page_and_what_makes_it() -> None:
+    assert embedded(FULL) == {"printer/bin/pages": ("assets:page",)}
+    (step,) = steps(FULL, Layout(root=ROOT, release="printer-full", cache=ROOT, override={}), "armv7")
+    assert step.needs == ("package:armv7:tgz", "assets:page")
+
+
+def test_a_page_that_is_left_out_is_not_looked_for() -> None:
+    left_out = msgspec.structs.replace(FULL.artifact["page"], built=False)
+    assert embedded(msgspec.structs.replace(FULL, artifact={**FULL.artifact, "page": left_out})) == {}

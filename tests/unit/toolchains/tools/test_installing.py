@@ -19,7 +19,7 @@ from crosscourse.errors import CrosscourseError, DiskFullError
 from crosscourse.run import process
 from crosscourse.run.environment import base_environment
 from crosscourse.run.process import CommandError
-from toolchains.tools import installing, pins, seal
+from toolchains.tools import go_programs, installing, pins, seal
 from toolchains.tools.installing import install_tool
 from toolchains.tools.pins import Tool, get_tool, is_installed, program, tool_path
 
@@ -39,7 +39,7 @@ class Runner:
         process.run(argv, log=self.log, env=base_environment() | (env or {}) | self.env, cwd=cwd)
 
 
-def failing(error: Exception) -> installing.Run:
+def failing(error: Exception) -> go_programs.Run:
     def run(argv: list[str], *, env: dict[str, str] | None = None, cwd: Path | None = None) -> None:  # noqa: ARG001
         raise error
 
@@ -117,7 +117,7 @@ def test_a_killed_install_counts_for_nothing(tmp_path: Path, gperf: Tool, runner
 
 def test_a_wrong_hash_is_refused_and_nothing_kept(tmp_path: Path, gperf: Tool, runner: Runner) -> None:
     wrong = msgspec.structs.replace(gperf, sha256={"any": "0" * 64})
-    with pytest.raises(installing.HashMismatchError, match=r"(?s)gperf 3\.1: .* not what tools\.toml pins.*Got"):
+    with pytest.raises(pins.HashMismatchError, match=r"(?s)gperf 3\.1: .* not what tools\.toml pins.*Got"):
         install_tool(wrong, tmp_path / "cache", run=runner, status=silent, report=silent)
     assert left_in(tmp_path / "cache") == []
     assert not is_installed(wrong, tmp_path / "cache")
@@ -129,7 +129,7 @@ def test_a_package_of_npm(tmp_path: Path, runner: Runner) -> None:
     assert (folder / "package" / "bin" / "yarn.js").stat().st_size > 1_000_000
     assert {path.name for path in folder.iterdir()} == {"package", pins.STAMP, seal.FILES}
     wrong = msgspec.structs.replace(yarn, sha512="x")
-    with pytest.raises(installing.HashMismatchError, match="expected sha512-x"):
+    with pytest.raises(pins.HashMismatchError, match="expected sha512-x"):
         install_tool(wrong, tmp_path / "cache", run=runner, status=silent, report=silent)
     assert not is_installed(wrong, tmp_path / "cache")
 
@@ -155,7 +155,7 @@ def test_an_index_without_the_wheel(tmp_path: Path, gperf: Tool) -> None:
         (PermissionError(13, "Permission denied", "/cache"), CrosscourseError),
         (CommandError("pip", "ended", "something of its own"), CommandError),
         (CommandError("go", "ended", "dial tcp: lookup: no such host"), installing.DownloadError),
-        (CommandError("go", "ended", "checksum mismatch\nSECURITY ERROR"), installing.HashMismatchError),
+        (CommandError("go", "ended", "checksum mismatch\nSECURITY ERROR"), pins.HashMismatchError),
     ],
 )
 def test_failures_are_explained(

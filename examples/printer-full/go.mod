@@ -1,0 +1,3 @@
+module crosscourse.example/printer-full
+
+go 1.22

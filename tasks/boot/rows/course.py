@@ -1,0 +1,132 @@
+"""What the rows of any boot with a worker share: the web node on the host, and the worker in the guest that joins."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tasks.boot.host import registry, servers
+from tasks.boot.host.kinds.values import filled
+from tasks.boot.report import RowError, Seen, expect
+from tasks.boot.rows.fly import Build, Fly, FlyError
+from tasks.boot.rows.pipeline import HOST
+from tasks.boot.session import Session
+from tasks.boot.specs import WorkerBoot
+
+NAME = "guest"
+# Seconds that the worker may take to end.
+_ENDING = 60
+
+
+@dataclass(kw_only=True)
+class Course:
+    """What the rows of this boot share; each part is there once its row has passed.
+
+    ``values``: those of the servers on the host, ``SERVER.VALUE`` → text.
+    """
+
+    session: Session
+    spec: WorkerBoot
+    store: registry.Registry | None = None
+    node: servers.Web | None = None
+    logged_in: Fly | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
+    triggered: dict[str, deque[Build]] = field(default_factory=dict)
+    said: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def fly(self) -> Fly:
+        """fly, logged in; RowError before the servers run."""
+        if self.logged_in is None:
+            raise RowError("the web node", "is not running")
+        return self.logged_in
+
+
+def start_web(course: Course) -> Fly:
+    """Start the database and the web node, and log in."""
+    session, spec, at, stack = course.session, course.spec, course.session.at, course.session.stack
+    socket = stack.enter_context(servers.database(session.folder, session.logs, at))
+    course.node = stack.enter_context(servers.web(at.need(spec.web), socket, session.folder, session.logs, at))
+    fly = Fly(program=at.need(spec.fly), home=session.folder, at=at)
+    fly.login(course.node)
+    course.logged_in = fly
+    return fly
+
+
+def first_worker(course: Course) -> Seen:
+    """Give the guest what the worker needs, and start it."""
+    session, node = course.session, course.node
+    assert node is not None
+    contents = {
+        "run/tsa.pub": node.keys.host.with_suffix(".pub").read_text(encoding="utf-8"),
+        "run/worker": node.keys.worker.read_text(encoding="utf-8"),
+        **filled(course.spec.scenario.files, course.values),
+    }
+    for path, text in contents.items():
+        place = shlex.quote(f"/{path}")
+        said = session.guest.run(f'mkdir -p "$(dirname {place})" && printf %s {shlex.quote(text)} >{place}')
+        expect(said.status == 0, f"/{path} of the guest", f"can't be written: {said.text}")
+    session.guest.run(f"cat >/run/worker.sh <<'END'\n{worker_script(course)}END")
+    return start_worker(course)
+
+
+def worker_script(course: Course) -> str:
+    """The shell script that starts the worker in the guest."""
+    session, node = course.session, course.node
+    assert node is not None
+    variables = {
+        "CONCOURSE_NAME": NAME,
+        "CONCOURSE_WORK_DIR": "/work",
+        "CONCOURSE_TSA_HOST": f"{HOST}:{node.tsa_port}",
+        "CONCOURSE_TSA_PUBLIC_KEY": "/run/tsa.pub",
+        "CONCOURSE_TSA_WORKER_PRIVATE_KEY": "/run/worker",
+        "CONCOURSE_RUNTIME": course.spec.scenario.runtime,
+        "CONCOURSE_BAGGAGECLAIM_DRIVER": course.spec.scenario.volumes,
+        **filled(course.spec.scenario.env, {**course.values, "root": session.top}),
+    }
+    exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
+    program = f"{session.top}/{course.spec.worker}"
+    return f"{exports}setsid {program} worker >>/run/worker.log 2>&1 </dev/null &\necho $! >/run/worker.pid\n"
+
+
+def start_worker(course: Course) -> Seen:
+    """Start the worker and wait until it is registered; an earlier one of the same name does not count."""
+    guest = course.session.guest
+    earlier = {worker["start_time"] for worker in course.fly.workers()}
+    guest.run("sh /run/worker.sh")
+    end = time.monotonic() + 120
+    while time.monotonic() < end:
+        found = [worker for worker in course.fly.workers() if worker["start_time"] not in earlier]
+        if any(worker["state"] == "running" for worker in found):
+            return Seen()
+        if guest.run("kill -0 $(cat /run/worker.pid)").status != 0:
+            break
+        time.sleep(1)
+    said = guest.run("tail -n 15 /run/worker.log").text
+    raise RowError("the worker", f"did not register. The end of its log:\n{said}")
+
+
+def end_worker(course: Course) -> None:
+    """Ask the worker to end, and wait for it."""
+    wait = f"n=0; while kill -0 $p 2>/dev/null && [ $n -lt {_ENDING} ]; do n=$((n + 1)); sleep 1; done; ! kill -0 $p"
+    answer = course.session.guest.run(f"p=$(cat /run/worker.pid); kill -TERM $p; {wait}", seconds=_ENDING + 20)
+    expect(answer.status == 0, "the worker", f"did not end within {_ENDING} s of SIGTERM")
+
+
+def stop(course: Course) -> Seen:
+    """End the worker; the web node then forgets it."""
+    end_worker(course)
+    end = time.monotonic() + 90
+    while True:
+        try:
+            found = course.fly.workers()
+            if not found:
+                return Seen()
+            course.fly.call("prune-worker", "-w", NAME)
+        except FlyError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(1)

@@ -1,0 +1,164 @@
+"""What package managers install: what goes where in one, as data, whatever form it is packed in."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import msgspec
+
+from crosscourse.engine.spec import Spec
+from crosscourse.manifest.model import Manifest
+from crosscourse.manifest.packages import TOOL, Package, PackageForm
+from tasks import names
+from tasks.kinds import kind_of, step_name
+from tasks.package.contents import Content
+from toolchains.targets import Target
+
+PROGRAM, FILE = 0o755, 0o644
+
+
+class Text(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of the project, with what is in it."""
+
+    text: str
+    mode: int = FILE
+
+
+class ManagedPackage(Spec, frozen=True, kw_only=True):
+    """What decides how a package comes out. Paths are absolute, but those of ``Content``.
+
+    ``version``: as package managers compare versions; ``revision``: of what is packed again. ``needs``: packages that
+    have to be there in the same version; ``depends`` and the like: others, as their manager names them.
+    ``contents``: path → output of a step. ``configuration``: paths whose files stay as a person edited them.
+    ``texts``: path → file of the project. ``folders``: path → mode. ``scripts``: when → text.
+    ``epoch``: the time of every member, in seconds since 1970. ``packer``: the step of the tool that packs.
+    """
+
+    name: str
+    version: str
+    revision: str
+    architecture: str
+    title: str
+    summary: str
+    description: str
+    section: str
+    maintainer: str
+    homepage: str
+    license: str
+    needs: tuple[str, ...]
+    depends: tuple[str, ...]
+    recommends: tuple[str, ...]
+    suggests: tuple[str, ...]
+    conflicts: tuple[str, ...]
+    contents: dict[str, Content]
+    texts: dict[str, Text]
+    links: dict[str, str]
+    folders: dict[str, int]
+    configuration: tuple[str, ...]
+    scripts: dict[str, str]
+    epoch: int
+    packer: str
+
+
+def managed(manifest: Manifest, target: Target, root: Path, name: str, form: str, architecture: str) -> ManagedPackage:
+    """What a package of a release is made of. ``form``: a key of its table; ``architecture``: what that form calls it.
+    ``root``: the project.
+    """
+    package, packaging = manifest.package[name], manifest.packaging
+    assert packaging is not None  # see manifest.packages.problems
+    more: PackageForm = getattr(package, form)
+    prefix = f"/{packaging.prefix.strip('/')}"
+    contents = {
+        **_artifacts(manifest, target, package, prefix),
+        **_outputs(manifest, target, package),
+    }
+    return ManagedPackage(
+        name=name,
+        version=comparable(manifest.release.version),
+        revision=packaging.revision,
+        architecture=architecture,
+        title=manifest.release.title,
+        summary=package.summary,
+        description=package.description.strip(),
+        section=package.section,
+        maintainer=packaging.maintainer,
+        homepage=packaging.homepage,
+        license=packaging.license,
+        needs=tuple(package.needs),
+        depends=tuple(more.depends),
+        recommends=tuple(more.recommends),
+        suggests=tuple(more.suggests),
+        conflicts=tuple(more.conflicts),
+        contents=contents,
+        texts=_texts(root, package, more),
+        links={_absolute(path): to for path, to in package.links.items()},
+        folders={
+            **dict.fromkeys(_parents(contents, prefix), PROGRAM),
+            **{_absolute(path): int(mode, 8) for path, mode in package.folders.items()},
+        },
+        configuration=tuple(map(_absolute, package.configuration)),
+        scripts={when: _read(root / path) for when, path in package.scripts.all.items()},
+        epoch=manifest.epoch,
+        packer=names.toolchain(TOOL),
+    )
+
+
+def comparable(version: str) -> str:
+    """A version as package managers take and compare it: what is before a release sorts before it.
+
+    https://www.debian.org/doc/debian-policy/ch-controlfields.html#version,
+    https://rpm-software-management.github.io/rpm/manual/spec.html#version
+    """
+    return version.replace("-", "~").replace("_", ".")
+
+
+def _artifacts(manifest: Manifest, target: Target, package: Package, prefix: str) -> dict[str, Content]:
+    found = {}
+    for name, table in manifest.artifact.items():
+        if table.path is None or not table.built or not package.takes(table.path):
+            continue
+        for member in kind_of(table).members(name, table):
+            path = "/".join(filter(None, (prefix, table.path, member.path)))
+            found[path] = Content(step=step_name(target, name, table), output=member.output, mode=member.mode)
+    return found
+
+
+def _outputs(manifest: Manifest, target: Target, package: Package) -> dict[str, Content]:
+    """Configuration that is made: outputs of artifacts."""
+    found = {}
+    for path, source in package.configuration.items():
+        name, colon, output = source.partition(":")
+        if colon:
+            step = step_name(target, name, manifest.artifact[name])
+            found[_absolute(path)] = Content(step=step, output=output, mode=FILE)
+    return found
+
+
+def _texts(root: Path, package: Package, more: PackageForm) -> dict[str, Text]:
+    given = {path: source for path, source in package.configuration.items() if ":" not in source}
+    plain = {**package.files, **given, **more.files}
+    return {
+        **{_absolute(path): Text(text=_read(root / source)) for path, source in plain.items()},
+        **{_absolute(path): Text(text=_read(root / source), mode=PROGRAM) for path, source in package.programs.items()},
+    }
+
+
+def _parents(paths: dict[str, Content], prefix: str) -> list[str]:
+    """The folders of a package's own, which it also removes: ``prefix`` and those below it."""
+    found = set()
+    for path in paths:
+        while path.startswith(f"{prefix}/"):
+            path = path.rpartition("/")[0]  # noqa: PLW2901
+            found.add(path)
+    return sorted(found)
+
+
+def _absolute(path: str) -> str:
+    return f"/{path.strip('/')}"
+
+
+@cache
+def _read(path: Path) -> str:
+    """Each file once, though all targets and forms have it."""
+    return path.read_text(encoding="utf-8")
