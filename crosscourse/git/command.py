@@ -12,9 +12,9 @@ from pathlib import Path
 
 from crosscourse import files
 from crosscourse.engine.special import refuse_special
-from crosscourse.errors import CrosscourseError
+from crosscourse.errors import CrosscourseError, DiskFullError
 from crosscourse.git import configuration
-from crosscourse.run import process
+from crosscourse.run import disk, process
 
 # Commits that we make are the same everywhere: who and when is fixed.
 IDENTITY = {"name": "crosscourse", "email": "crosscourse@localhost"}
@@ -86,6 +86,8 @@ def ask(folder: Path, words: Sequence[str], *, locks: bool = False) -> str:
     argv = [program(), *([] if locks else ["--no-optional-locks"]), *here, *words]
     code, out, said = _call(folder, argv, configuration.alone())
     if code:
+        if full := disk.full([folder], spoken=disk.speaks_of_room(said)):
+            raise DiskFullError(files.relative(folder), full)
         raise CrosscourseError(
             files.relative(folder),
             f"git can't tell its state: {said}",

@@ -37,6 +37,7 @@ def test_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, files:
     [
         ("write x: no space left on device", True),
         ("No space left on device", True),
+        ("index.lock write error. Out of diskspace", True),
         ("error: NoSpaceLeft", True),
         ("Disk quota exceeded", True),
         ("undefined: nospace", False),
