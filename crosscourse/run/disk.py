@@ -12,7 +12,7 @@ from pathlib import Path
 _LITTLE, _FEW = 1 << 20, 8
 # A program that speaks of a full disk is believed where less is free than it may have given back.
 _NOT_MUCH = 2 << 30
-_SPOKEN = r"no space left|out of disk ?space|\bnospaceleft\b|\benospc\b|disk quota exceeded|\bedquot\b|disk (?:is )?full"
+_SPOKEN = r"no space left|out of disk ?space|\bnospaceleft\b|\benospc\b|quota exceeded|\bedquot\b|disk (?:is )?full"
 
 
 def speaks_of_room(text: str) -> bool:

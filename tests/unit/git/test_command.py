@@ -21,7 +21,7 @@ def damaged(tmp_path: Path) -> Path:
 
 
 def test_a_damaged_one_is_told_with_a_remedy(damaged: Path) -> None:
-    with pytest.raises(CrosscourseError, match="can't tell its state: .*index") as caught:
+    with pytest.raises(CrosscourseError, match=r"can't tell its state: .*index") as caught:
         ask(damaged, ["status"])
     assert "remove the folder" in caught.value.remedy
 
