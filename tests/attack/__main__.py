@@ -1,6 +1,7 @@
 """Attacks on builds of the example, at length.
 
     python -m tests.attack [kills|signals|faults|damage|manifests ...] [--seed S] [--minutes M] [--count N] [--case N]
+    ... --part 0/2, and at the same time --part 1/2: each tries every second case
 
 Without names all of them. What is found is told with the command that tries it again; ends with 1 if anything was.
 """
@@ -32,6 +33,11 @@ KINDS: Mapping[str, tuple[Callable[[Session], None], int]] = {
 }
 
 
+def _part(text: str) -> tuple[int, int]:
+    number, _, of = text.partition("/")
+    return int(number), int(of)
+
+
 def main() -> int:
     """Try, and print how much was tried and what was found."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -40,6 +46,8 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=60, help="for each kind, at most")
     parser.add_argument("--count", type=int, help="cases of each kind, at most")
     parser.add_argument("--case", type=int, help="only the case of this number")
+    parser.add_argument("--first", type=int, default=0, help="begin with the case of this number")
+    parser.add_argument("--part", type=_part, default=(0, 1), metavar="K/N", help="every N-th case, K from 0 on")
     parser.add_argument("--folder", type=Path, help="for the copies; by default a temporary one, removed at the end")
     parser.add_argument("--sort", action="append", default=[], help="of damage, or scenarios of faults, only this one")
     parser.add_argument("--messages", action="store_true", help="tell what runs said that failed")
@@ -62,6 +70,8 @@ def main() -> int:
                 count=options.count or count,
                 end=started + options.minutes * 60,
                 only=options.case,
+                first=options.first,
+                part=options.part,
                 names=options.sort,
             )
             print(f"{kind}: seed {seed}", flush=True)

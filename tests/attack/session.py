@@ -21,7 +21,8 @@ class Session:
     """``end``: when there is no more time, by the monotonic clock. ``only``: the one case that is tried, if not None.
 
     ``counts``: how often what happened, in words; ``messages``: what failed runs said; ``done``: cases so far;
-    ``remedies``: what was followed, and worked; ``names``: of what there are several sorts, only these.
+    ``remedies``: what was followed, and worked; ``names``: of what there are several sorts, only these. ``first``: the
+    number to begin with. ``part``: of so many processes that share the cases, which one this is.
     """
 
     ground: Ground
@@ -34,6 +35,8 @@ class Session:
     messages: Counter[str] = field(default_factory=Counter)
     remedies: Counter[str] = field(default_factory=Counter)
     names: Sequence[str] = ()
+    first: int = 0
+    part: tuple[int, int] = (0, 1)
     done: int = 0
     found: list[str] = field(default_factory=list)
 
@@ -49,7 +52,9 @@ class Session:
 
     def wanted(self, number: int) -> bool:
         """Whether a case is to be tried."""
-        return self.only is None or number == self.only
+        if self.only is not None:
+            return number == self.only
+        return number >= self.first and number % self.part[1] == self.part[0]
 
     def cases(self) -> Iterator[tuple[int, random.Random]]:
         """The numbers of the cases, each with chance of its own, as long as there is time."""
