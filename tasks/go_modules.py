@@ -15,10 +15,10 @@ from crosscourse.engine.places import Places
 from crosscourse.engine.reads import Reads
 from crosscourse.engine.spec import Spec
 from crosscourse.engine.step import SourceFolder, Step
-from crosscourse.errors import CrosscourseError
+from crosscourse.errors import CrosscourseError, DiskFullError
 from crosscourse.layout import Layout
 from crosscourse.manifest.model import Manifest
-from crosscourse.run import process
+from crosscourse.run import disk, process
 from crosscourse.run.network import is_network_trouble
 from crosscourse.run.retry import retrying
 from tasks import names
@@ -142,6 +142,9 @@ def download(at: Places, command: Sequence[str | Path], env: Mapping[str, str], 
     try:
         retrying(lambda: at.run(command, env=env, cwd=folder), status=at.status)
     except process.CommandError as error:
+        # Where Go can't write to its cache, it says that packages are not there.
+        if full := disk.full([at.caches, folder], spoken=disk.speaks_of_room(error.tail)):
+            raise DiskFullError(f"Go packages of '{source}'", full) from None
         if not is_network_trouble(error.tail):
             raise ModulesError(f"Go packages of '{source}'", f"can't be listed. go says:\n{error.tail}") from None
         raise ModulesError(

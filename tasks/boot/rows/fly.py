@@ -79,18 +79,6 @@ class Fly:
         self.call("set-pipeline", "-n", "-p", PIPELINE, "-c", path)
         self.call("unpause-pipeline", "-p", PIPELINE)
 
-    def check(self, resource: str) -> str:
-        """Begin a check of a resource; it is not waited for. Returns the number of its build."""
-        said = self.call("check-resource", "-r", f"{PIPELINE}/{resource}", "--async")
-        found = re.search(r"in build (\d+)", said)
-        if found is None:
-            raise RowError("fly check-resource", f"named no build: {said!r}")
-        return found.group(1)
-
-    def await_check(self, build: str, *, seconds: int) -> None:
-        """Wait for a check. Raises FlyError if it does not succeed."""
-        self.call("watch", "-b", build, seconds=seconds)
-
     def first_build(self, job: str, *, seconds: int = 60) -> Build:
         """The first build of a job, which begins by itself. Raises RowError if it does not within ``seconds``."""
         end = time.monotonic() + seconds

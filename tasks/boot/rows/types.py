@@ -15,16 +15,13 @@ from tasks.boot.host.kinds import start as kinds
 from tasks.boot.host.kinds.values import filled, unknown
 from tasks.boot.report import Check, Seen, expect
 from tasks.boot.rows.course import Course, first_worker, start_web, stop
-from tasks.boot.rows.fly import lines_with
+from tasks.boot.rows.fly import PIPELINE, lines_with
 from tasks.boot.rows.pipeline import HOST
 from tasks.boot.session import Session, start
 from tasks.boot.specs import WorkerBoot
 
-# Seconds that one check, get or put may take while others run beside it.
-_LIMIT = 400
-# Checks at once. The container of one that takes longer than five minutes is removed (upstream's
-# atc/exec/check_step.go), and a slow guest has to unpack the type first.
-_TOGETHER = 2
+# Seconds that a row waits at most.
+_LIMIT = 900
 _LOOK = "look"
 
 
@@ -53,12 +50,12 @@ def checks(session: Session, spec: WorkerBoot) -> Iterator[Check]:
 @dataclass(kw_only=True)
 class Types(Course):
     """The course of these rows. A get begins by itself when its check has found a version, a put after its get; if a
-    person triggered them, the web node would check once more.
+    person triggered them, the web node would check once more. ``got``: what passed.
 
-    ``checking``: builds of checks by resource. ``got``: what passed.
+    One check, one get and one put run at a time: the container of a check that takes longer than five minutes is
+    removed (upstream's atc/exec/check_step.go).
     """
 
-    checking: dict[str, str] = field(default_factory=dict)
     got: list[str] = field(default_factory=list)
 
     def start(self) -> Seen:
@@ -77,12 +74,8 @@ class Types(Course):
         return Seen()
 
     def check(self, name: str) -> Seen:
-        """Begin this check and the next one, and wait for this one."""
-        names = list(self.spec.tries)
-        for one in names[: names.index(name) + _TOGETHER]:
-            if one not in self.checking:
-                self.checking[one] = self.fly.check(one)
-        self.fly.await_check(self.checking[name], seconds=_LIMIT)
+        """Check, and wait for it."""
+        self.fly.call("check-resource", "-r", f"{PIPELINE}/{name}", seconds=_LIMIT)
         return Seen()
 
     def get(self, name: str) -> Seen:
@@ -147,12 +140,12 @@ def pipeline(
     for name, one in tries.items():
         get = {"get": name, "params": one.get, "trigger": True}
         resources.append({"name": name, "type": one.type, "source": one.source})
-        jobs.append({"name": name, "plan": [get]})
+        jobs.append({"name": name, "plan": [get], "serial_groups": ["gets"]})
         if one.put is not None:
             copy = _copy(name)
             put = {"put": copy, "params": one.put, **({"get_params": one.get} if one.again else {"no_get": True})}
             resources.append({"name": copy, "type": one.type, "source": {**one.source, **one.put_source}})
-            jobs.append({"name": copy, "plan": [{**get, "passed": [name]}, put]})
+            jobs.append({"name": copy, "plan": [{**get, "passed": [name]}, put], "serial_groups": ["puts"]})
     # The web node's own schedule is not waited for.
     resources = [{**resource, "check_every": "never"} for resource in resources]
     found: dict[str, Any] = filled({"resources": resources, "jobs": jobs}, values)

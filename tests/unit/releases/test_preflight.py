@@ -54,6 +54,10 @@ class Machine:
         (self.bin / name).write_text(f"#!/bin/sh\n{script}\n")
         (self.bin / name).chmod(0o755)
 
+    def folder(self, path: str, mode: int) -> None:
+        (self.root / path).mkdir(parents=True)
+        (self.root / path).chmod(mode)
+
     def remove(self, path: str) -> None:
         if (self.root / path).is_dir():
             shutil.rmtree(self.root / path)
@@ -72,6 +76,7 @@ class Machine:
             capture_output=True,
             text=True,
             check=False,
+            restore_signals=False,  # SIGPIPE is ignored, as systemd has it: to write to who left is an error
         )
         assert done.stderr == ""
         return done.stdout.splitlines(), done.returncode
@@ -89,7 +94,8 @@ def machine(tmp_path: Path) -> Machine:
     for name, script in MADE_UP.items():
         made.program(name, script)
     disk(made)
-    made.write("lib/modules/6.1.0-rpi/modules.dep", listed(*MODULES))
+    # More than a pipe holds.
+    made.write("lib/modules/6.1.0-rpi/modules.dep", listed(*MODULES, *(f"more{number}" for number in range(4000))))
     made.write("sys/fs/cgroup/cgroup.controllers", "cpuset cpu io memory pids\n")
     made.write("proc/self/ns/user", "")
     made.write("proc/sys/user/max_user_namespaces", "15000\n")
@@ -261,6 +267,17 @@ FAULTS: dict[str, tuple[Callable[[Machine], None], str, int]] = {
     "btrfs": (
         lambda m: m.set(CONCOURSE_BAGGAGECLAIM_DRIVER="btrfs"),
         "error: volumes are to be of btrfs, but there is no btrfs: apt install btrfs-progs",
+        2,
+    ),
+    "closed folder": (
+        lambda m: m.folder("var/lib/concourse-worker", 0o700),
+        "error: others may not pass through /var/lib/concourse-worker, so unprivileged containers can't start in "
+        "/var/lib/concourse-worker: chmod o+x /var/lib/concourse-worker",
+        2,
+    ),
+    "closed folder above": (
+        lambda m: m.folder("var/lib", 0o750),
+        "error: others may not pass through /var/lib, so",
         2,
     ),
     "full disk": (

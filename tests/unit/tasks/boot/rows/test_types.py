@@ -53,6 +53,8 @@ def test_each_is_got_and_what_is_put_has_a_resource_of_its_own() -> None:
     assert resources["one"]["source"] == {"uri": "ssh://here/main", "branch": "main"}
     assert resources["one-copy"]["source"] == {"uri": "ssh://here/main", "branch": "other"}
     jobs = {job["name"]: job["plan"] for job in found["jobs"]}
+    groups = {job["name"]: job["serial_groups"] for job in found["jobs"]}
+    assert (groups["one"], groups["two"], groups["one-copy"]) == (["gets"], ["gets"], ["puts"])
     assert jobs["one-copy"] == [
         {"get": "one", "params": {"depth": 1}, "trigger": True, "passed": ["one"]},
         {"put": "one-copy", "params": {"repository": "one"}, "get_params": {"depth": 1}},
