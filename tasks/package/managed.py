@@ -11,8 +11,9 @@ from crosscourse.engine.spec import Spec
 from crosscourse.manifest.model import Manifest
 from crosscourse.manifest.packages import TOOL, Package, PackageForm
 from tasks import names
-from tasks.kinds import kind_of, step_name
+from tasks.kinds import step_name
 from tasks.package.contents import Content
+from tasks.package.placed import placed
 from toolchains.targets import Target
 
 PROGRAM, FILE = 0o755, 0o644
@@ -70,7 +71,7 @@ def managed(manifest: Manifest, target: Target, root: Path, name: str, form: str
     more: PackageForm = getattr(package, form)
     prefix = f"/{packaging.prefix.strip('/')}"
     contents = {
-        **_artifacts(manifest, target, package, prefix),
+        **placed(manifest, target, prefix, package.takes),
         **_outputs(manifest, target, package),
     }
     return ManagedPackage(
@@ -111,17 +112,6 @@ def comparable(version: str) -> str:
     https://rpm-software-management.github.io/rpm/manual/spec.html#version
     """
     return version.replace("-", "~").replace("_", ".")
-
-
-def _artifacts(manifest: Manifest, target: Target, package: Package, prefix: str) -> dict[str, Content]:
-    found = {}
-    for name, table in manifest.artifact.items():
-        if table.path is None or not table.built or not package.takes(table.path):
-            continue
-        for member in kind_of(table).members(name, table):
-            path = "/".join(filter(None, (prefix, table.path, member.path)))
-            found[path] = Content(step=step_name(target, name, table), output=member.output, mode=member.mode)
-    return found
 
 
 def _outputs(manifest: Manifest, target: Target, package: Package) -> dict[str, Content]:

@@ -12,10 +12,10 @@ from crosscourse.engine.step import Step
 from crosscourse.layout import Layout
 from crosscourse.manifest.model import Manifest, Release
 from tasks import names
-from tasks.kinds import kind_of, step_name
 from tasks.package import deb, rpm, tgz
-from tasks.package.contents import Content, Distribution
+from tasks.package.contents import Distribution
 from tasks.package.managed import ManagedPackage, managed
+from tasks.package.placed import placed
 from toolchains.targets import Target, get_target
 
 if TYPE_CHECKING:
@@ -97,13 +97,5 @@ def _distributions(manifest: Manifest, layout: Layout, target: str) -> Iterator[
 
 def distribution(manifest: Manifest, target: Target) -> Distribution:
     """What a distribution for a target is made of: what each artifact with a path contributes."""
-    contents = {}
-    for name, table in manifest.artifact.items():
-        if table.path is None or not table.built:
-            continue
-        place = f"{manifest.release.root}/{table.path}"
-        step = step_name(target, name, table)
-        for member in kind_of(table).members(name, table):
-            path = f"{place}/{member.path}" if member.path else place
-            contents[path] = Content(step=step, output=member.output, mode=member.mode)
+    contents = placed(manifest, target, manifest.release.root, lambda _path: True)
     return Distribution(contents=contents, epoch=manifest.epoch)
