@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -132,14 +133,36 @@ def from_cache(outcome: Outcome) -> set[str]:
     return set(re.findall(r"^\[[ \d/]+\] (\S+) .*  from the cache$", outcome.out, re.MULTILINE))
 
 
+def caches() -> Path:
+    """The cache folder that a workspace uses when it is told of none."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "crosscourse"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_results_of_earlier_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Results are kept for this run of the tests only: what a step says is looked at, so the step has to work.
+
+    Tools, downloads and compilers' caches are this user's.
+    """
+    own = tmp_path_factory.mktemp("caches")
+    _link_parts(own / "crosscourse", ("tools", "go-build", "go-mod", "zig", "yarn", "debian"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(own))
+        yield
+
+
 def use_own_results(workspace: Workspace, cache: Path) -> None:
     """Let a workspace keep results in a folder of the test; tools and compilers' caches are this user's."""
-    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "crosscourse"
-    cache.mkdir(exist_ok=True)
-    for part in ("tools", "go-build", "go-mod", "zig"):
-        if not (cache / part).is_symlink():
-            (cache / part).symlink_to(default / part)
+    _link_parts(cache, ("tools", "go-build", "go-mod", "zig"))
     (workspace.root / "crosscourse.toml").write_text(f'cache = "{cache}"\n')
+
+
+def _link_parts(cache: Path, parts: Sequence[str]) -> None:
+    cache.mkdir(exist_ok=True)
+    for part in parts:
+        (caches() / part).mkdir(parents=True, exist_ok=True)
+        if not (cache / part).is_symlink():
+            (cache / part).symlink_to((caches() / part).resolve())
 
 
 def make_workspace(root: Path) -> Workspace:

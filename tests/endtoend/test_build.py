@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.endtoend.conftest import STEPS, Workspace, make_workspace
+from tests.endtoend.conftest import STEPS, Workspace, caches, make_workspace
 
 MEMBERS = {
     "printer/bin/cprinter",
@@ -97,8 +97,7 @@ def test_same_bytes_whatever_the_folder_umask_zone_and_locale(built: Workspace, 
     # Caches of its own too, so that everything is compiled anew; the tools are the same by their pins.
     cache = tmp_path / "cache"
     cache.mkdir()
-    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "crosscourse" / "tools"
-    (cache / "tools").symlink_to(default)
+    (cache / "tools").symlink_to(caches() / "tools")
     (other.root / "crosscourse.toml").write_text(f'cache = "{cache}"\njobs = 1\n')
     before = os.umask(0o077)
     try:

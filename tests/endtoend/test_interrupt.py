@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.endtoend.conftest import Workspace
+from tests.endtoend.conftest import Workspace, caches
 
 KILLS = 20
 
@@ -61,9 +61,8 @@ def test_killed_at_random_moments(built: Workspace, tmp_path: Path) -> None:
     wanted = built.package.read_bytes()
     (built.root / "crosscourse.toml").write_text(f'cache = "{tmp_path / "cache"}"\n')
     (tmp_path / "cache").mkdir()
-    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "crosscourse"
-    (tmp_path / "cache" / "tools").symlink_to(default / "tools")
-    (tmp_path / "cache" / "zig").symlink_to(default / "zig")
+    (tmp_path / "cache" / "tools").symlink_to(caches() / "tools")
+    (tmp_path / "cache" / "zig").symlink_to(caches() / "zig")
     make_stale(built)
     seed = random.randrange(1 << 30)  # noqa: S311
     print(f"seed {seed}")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.endtoend.conftest import Workspace, make_workspace, use_own_results
+from tests.endtoend.conftest import Workspace, caches, make_workspace, use_own_results
 from tests.ui import browser
 from tests.ui.browser import Browser
 
@@ -58,11 +58,6 @@ def full(full_template: Workspace, tmp_path: Path) -> Workspace:
     root = tmp_path / "crosscourse"
     shutil.copytree(full_template.root, root, symlinks=True)
     return Workspace(root=root, bin=full_template.bin)
-
-
-def cache() -> Path:
-    """This user's cache folder."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "crosscourse"
 
 
 def package(workspace: Workspace, target: str = "armv7") -> Path:
@@ -149,7 +144,7 @@ def test_the_page_is_served(full_template: Workspace) -> None:
 @pytest.fixture
 def chromium() -> Iterator[Browser]:
     with tempfile.TemporaryDirectory(prefix="crosscourse-browser-") as name:  # not tmp_path: it is 200 MB, and kept
-        found = browser.get(cache() / "tools", Path(name))
+        found = browser.get(caches() / "tools", Path(name))
         if found is None:
             pytest.skip(f"NO BROWSER, so the page was not opened: none of {', '.join(browser.NAMES)} is installed")
         yield found
@@ -169,7 +164,7 @@ def test_same_bytes_from_another_folder(full_template: Workspace, tmp_path: Path
     other = make_workspace(tmp_path / "a rather different" / "place")
     use_own_results(other, tmp_path / "cache")
     for part in ("debian", "yarn"):
-        (tmp_path / "cache" / part).symlink_to(cache() / part)
+        (tmp_path / "cache" / part).symlink_to(caches() / part)
     other.doit(f"release={RELEASE}", "build", TZ="Pacific/Kiritimati", LC_ALL="tr_TR.UTF-8", USER="nobody")
     assert package(other).read_bytes() == package(full_template).read_bytes()
 

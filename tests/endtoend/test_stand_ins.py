@@ -22,7 +22,7 @@ from tasks.boot.host import stand_ins
 from tasks.boot.host.kinds import start
 from tasks.boot.host.kinds.git import FILES
 from tasks.boot.specs import StandIns
-from tests.endtoend.conftest import Workspace
+from tests.endtoend.conftest import Workspace, caches
 from tests.unit.places import make_places
 
 SERVERS = {
@@ -40,10 +40,9 @@ def values(built_template: Workspace, tmp_path_factory: pytest.TempPathFactory) 
     """Those of all servers, which run for the time of this module. ``built_template``: for it Go was installed."""
     del built_template
     folder = tmp_path_factory.mktemp("stand-ins")
-    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "crosscourse"
-    go = sorted((caches / "tools").glob("go-*/go/bin/go"), key=lambda path: path.stat().st_mtime)[-1]
+    go = sorted((caches() / "tools").glob("go-*/go/bin/go"), key=lambda path: path.stat().st_mtime)[-1]
     needed = {names.toolchain("go"): {"program": go}}
-    at = make_places(folder / "places", needed=needed, labels=("stand-ins",), caches=caches)
+    at = make_places(folder / "places", needed=needed, labels=("stand-ins",), caches=caches())
     stand_ins.make(StandIns(go_flags=["-trimpath", "-buildvcs=false"]), at)
     with start.running(SERVERS, address="127.0.0.1", stand_ins=at.output(), folder=folder, logs=folder, at=at) as found:
         yield found
