@@ -13,8 +13,9 @@ from crosscourse.layout import Layout
 from crosscourse.manifest.model import Manifest, Release
 from tasks import names
 from tasks.package import deb, rpm, tgz
+from tasks.package.assemble import managed
 from tasks.package.contents import Distribution
-from tasks.package.managed import ManagedPackage, managed
+from tasks.package.managed import ManagedPackage
 from tasks.package.placed import placed
 from toolchains.targets import Target, get_target
 

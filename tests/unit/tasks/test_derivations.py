@@ -31,6 +31,7 @@ PLAIN = (str, int, float, bool, bytes, type(None))
 # What says how steps are run, and which there are; nothing that makes bytes may depend on it.
 FRAME = {
     "crosscourse.project",
+    "tasks.kinds",
     *(f"crosscourse.engine.{name}" for name in ("job", "check", "shared", "step", "graph")),
 }
 

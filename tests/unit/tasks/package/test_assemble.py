@@ -12,8 +12,9 @@ from crosscourse.manifest.load import load_manifest
 from crosscourse.manifest.model import Manifest
 from tasks.kinds import TABLES
 from tasks.package import deb, nfpm, rpm
+from tasks.package.assemble import comparable, managed
 from tasks.package.contents import Content
-from tasks.package.managed import ManagedPackage, Text, comparable, managed
+from tasks.package.managed import ManagedPackage, Text
 from tasks.package.steps import steps
 from tests.unit.places import make_places
 from toolchains.targets import get_target
