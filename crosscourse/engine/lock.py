@@ -98,6 +98,39 @@ def held(path: Path, *, shared: bool) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def owning(path: Path, status: Callable[[str], object] | None = None) -> Iterator[bool]:
+    """Hold the lock file ``path`` alone, and remove it at the end. False: another has it, and nothing was done.
+
+    With ``status`` never False: it is called with a line if that means to wait. Who owns something is alive as long as
+    the lock is held, whatever name space its process is in.
+    """
+    while True:
+        with _open(path) as stream:
+            try:
+                _flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if status is None:
+                    yield False
+                    return
+                status(f"waiting for another run that uses {path.stem}")
+                _flock(stream, fcntl.LOCK_EX)
+            if not _is_at(stream, path):  # its owner removed it while we waited
+                continue
+            try:
+                yield True
+            finally:
+                files.remove(path)
+            return
+
+
+def _is_at(stream: FileIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(stream.fileno()), path.lstat())
+    except FileNotFoundError:
+        return False
+
+
 def _open(path: Path) -> FileIO:
     """A file to lock, made anew if something else is in its place (a FIFO would have us wait, a folder can't be)."""
     with suppress(OSError):

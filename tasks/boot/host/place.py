@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crosscourse import files
+from crosscourse.engine.lock import owning
 from crosscourse.errors import CrosscourseError
-from crosscourse.run.service import end_left_over, started_at
+from crosscourse.run.service import end_left_over
 
 if TYPE_CHECKING:
     from crosscourse.engine.places import Places
@@ -36,17 +37,18 @@ def run_folder(at: Places) -> Iterator[Path]:
     if not stat.S_ISDIR(state.st_mode) or state.st_uid != os.getuid() or state.st_mode & 0o022:
         raise PlaceError(str(top), "is not a folder of this user alone", "Remove it, or set TMPDIR to another folder.")
     folder = top / files.digest_text(str(at.place.resolve()))[:10]
-    for left in _left_over(top, folder):
-        ended = end_left_over(left)
-        if ended:
-            at.report(f"ended what a killed boot had left running: {', '.join(map(str, ended))}")
-        _remove(left)
-    files.write_text(_owner(folder), f"{os.getpid()} {started_at(os.getpid())}\n")
-    _make(folder)
-    try:
-        yield folder
-    finally:
-        _remove(folder)
+    for owner in sorted(top.glob("*.owner")):
+        if owner != _owner(folder):
+            with owning(owner) as gone:
+                if gone:
+                    _clear(owner.with_suffix(""), at)
+    with owning(_owner(folder), at.status):
+        _clear(folder, at)
+        _make(folder)
+        try:
+            yield folder
+        finally:
+            files.remove(folder)
 
 
 def _make(folder: Path) -> None:
@@ -60,22 +62,13 @@ def _make(folder: Path) -> None:
 
 
 def _owner(folder: Path) -> Path:
-    """The file beside a folder that says which process made it, and when that started."""
+    """The file beside a folder that is locked as long as its boot runs."""
     return folder.with_suffix(".owner")
 
 
-def _remove(folder: Path) -> None:
+def _clear(folder: Path, at: Places) -> None:
+    """End and remove what a boot left there that was killed."""
+    ended = end_left_over(folder)
+    if ended:
+        at.report(f"ended what a killed boot had left running: {', '.join(map(str, ended))}")
     files.remove(folder)
-    files.remove(_owner(folder))
-
-
-def _left_over(top: Path, own: Path) -> Iterator[Path]:
-    """Folders whose owner is gone. Ours is among them, whatever is there: a lock keeps a second run out."""
-    for owner in sorted(top.glob("*.owner")):
-        try:
-            pid, _, started = owner.read_text(encoding="ascii", errors="replace").strip().partition(" ")
-        except FileNotFoundError:
-            continue  # its boot has just ended
-        if owner.with_suffix("") != own and (not pid.isdecimal() or started_at(int(pid)) != started):
-            yield owner.with_suffix("")
-    yield own

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from crosscourse import files
-from crosscourse.engine.lock import BusyError, exclusive, held, in_turn
+from crosscourse.engine.lock import BusyError, exclusive, held, in_turn, owning
 from crosscourse.errors import CrosscourseError, DiskFullError
 
 
@@ -134,3 +134,23 @@ def test_held_together_or_alone(tmp_path: Path, first: bool, second: bool) -> No
         assert got.wait(10 if first and second else 0.2) == (first and second)
     assert got.wait(10)
     thread.join()
+
+
+def test_who_owns_removes_the_file_and_who_waited_owns_a_new_one(tmp_path: Path) -> None:
+    path, order = tmp_path / "boot.owner", list[str]()
+    waits = threading.Event()
+
+    def second() -> None:
+        with owning(path, lambda _: waits.set()) as mine:
+            order.append(f"second {mine} {path.exists()}")
+
+    thread = threading.Thread(target=second)
+    with owning(path) as mine:
+        thread.start()
+        assert waits.wait(10)
+        with owning(path) as other:
+            assert not other
+        order.append(f"first {mine} {path.exists()}")
+    thread.join(10)
+    assert order == ["first True True", "second True True"]
+    assert not path.exists()
