@@ -1,9 +1,10 @@
 """A person's own settings: the untracked file ``crosscourse.toml`` and the variables of the command line.
 
 The file may say: ``release``, ``target``, ``cache`` (a folder), ``cache-size`` (of the result cache, ``"10 GB"``),
-``jobs`` (a number), ``machine`` (what ``boot`` runs in, ``"qemu"`` or ``"native"``), ``debian`` (the URL of a Debian
-mirror), ``debian-archives`` (URLs and folders that have old versions of its packages), ``[override]`` (source → folder
-of one's own) and ``[omit]`` (source → paths that one's mirror lacks), ``[artifacts]`` (artifact → whether it is made).
+``jobs`` (a number), ``machine`` (what ``boot`` runs in, ``"qemu"`` or ``"native"``), ``toolchain`` (the C compiler) and
+``[compiler.TARGET]`` (one of one's own), ``debian`` (the URL of a Debian mirror), ``debian-archives`` (URLs and folders
+that have old versions of its packages), ``[override]`` (source → folder of one's own) and ``[omit]`` (source → paths
+that one's mirror lacks), ``[artifacts]`` (artifact → whether it is made).
 On the command line that is ``NAME=yes`` or ``NAME=no``.
 """
 
@@ -18,6 +19,8 @@ from typing import Annotated, Literal
 import msgspec
 
 from crosscourse.errors import CrosscourseError, ManifestError, UnknownNameError
+from crosscourse.manifest.model import OwnCompiler
+from crosscourse.manifest.types import Name
 
 FILE = "crosscourse.toml"
 REMEDY = "README.md explains every key, under Settings."
@@ -25,7 +28,7 @@ REMEDY = "README.md explains every key, under Settings."
 SIZE = r"^\s*\d{1,6}(\.\d{1,6})?\s*[MGT]B\s*$"
 DEFAULT_CACHE_SIZE = "10 GB"
 _YES_NO = {"yes": True, "no": False}
-VARIABLES = ("release", "target", "override", "cache", "jobs", "machine")
+VARIABLES = ("release", "target", "override", "cache", "jobs", "machine", "toolchain")
 MachineKind = Literal["qemu", "native"]
 MACHINES: tuple[MachineKind, ...] = ("qemu", "native")
 # More than any machine has; a number that programs take.
@@ -52,6 +55,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     cache: str | None = None
     jobs: Annotated[int, msgspec.Meta(ge=1, le=MOST)] | None = None
     machine: MachineKind | None = None
+    toolchain: Name | None = None
+    compiler: dict[Name, OwnCompiler] = {}
     debian: str | None = None
     debian_archives: list[str] = msgspec.field(name="debian-archives", default_factory=list)
     cache_size: Annotated[str, msgspec.Meta(pattern=SIZE, description="a size such as '10 GB'")] | None = msgspec.field(
@@ -64,10 +69,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 class Chosen(Settings, frozen=True, kw_only=True):
     """Settings with what the command line says over them. ``typed``: sources whose override stands there;
-    ``typed_artifacts``: artifacts that it says yes or no to."""
+    ``typed_artifacts``: artifacts that it says yes or no to. ``named``: paths as a person named them, made absolute,
+    of which the resolved ones are used."""
 
     typed: list[str] = []
     typed_artifacts: list[str] = []
+    named: list[str] = []
 
     @property
     def cache_bytes(self) -> int:
@@ -90,8 +97,11 @@ def read_settings(root: Path, variables: Mapping[str, str]) -> Chosen:
     check_environment(os.environ)
     settings = _read_file(root)
     said = {name: _YES_NO[value] for name, value in variables.items() if name not in VARIABLES}
-    override = {name: _path(path, root, f"override of source '{name}'") for name, path in settings.override.items()}
-    typed = _parse_override(variables.get("override", ""))
+    named: list[str] = []
+    override = {
+        name: _path(path, root, f"override of source '{name}'", named) for name, path in settings.override.items()
+    }
+    typed = _parse_override(variables.get("override", ""), named)
     override |= typed
     for name, path in override.items():
         if not Path(path).is_dir():
@@ -101,9 +111,11 @@ def read_settings(root: Path, variables: Mapping[str, str]) -> Chosen:
     return Chosen(
         release=variables.get("release", settings.release),
         target=variables.get("target", settings.target),
-        cache=_cache(root, settings, variables),
+        cache=_cache(root, settings, variables, named),
         jobs=_typed_jobs(variables["jobs"]) if "jobs" in variables else settings.jobs,
         machine=_typed_machine(variables["machine"]) if "machine" in variables else settings.machine,
+        toolchain=variables.get("toolchain", settings.toolchain),
+        compiler=settings.compiler,
         debian=settings.debian,
         debian_archives=settings.debian_archives,
         cache_size=settings.cache_size,
@@ -112,6 +124,7 @@ def read_settings(root: Path, variables: Mapping[str, str]) -> Chosen:
         omit=settings.omit,
         artifacts=settings.artifacts | said,
         typed_artifacts=list(said),
+        named=named,
     )
 
 
@@ -147,26 +160,31 @@ def check_environment(environment: Mapping[str, str]) -> None:
                 raise CrosscourseError(f"{name}={value}", f"expected {_MEANING[ours]}", f"Or: unset {name}")
 
 
-def _cache(root: Path, settings: Settings, variables: Mapping[str, str]) -> str | None:
+def _cache(root: Path, settings: Settings, variables: Mapping[str, str], named: list[str]) -> str | None:
     """The cache folder that was chosen, absolute; None if none was."""
     if "cache" in variables:
-        return _typed_path(variables["cache"], f"cache={variables['cache']}")
+        return _typed_path(variables["cache"], f"cache={variables['cache']}", named)
     if settings.cache is None:
         return None
     if not settings.cache:
         raise ManifestError(str(root / FILE), ["cache: names no folder"], REMEDY)
-    return _path(settings.cache, root, f"cache of {FILE}")
+    return _path(settings.cache, root, f"cache of {FILE}", named)
 
 
-def _typed_path(text: str, subject: str) -> str:
+def _typed_path(text: str, subject: str, named: list[str]) -> str:
     """A path of the command line, relative to the folder that it was typed in."""
-    return _path(text, Path(os.environ.get("CROSSCOURSE_CWD") or Path.cwd()), subject)
+    return _path(text, Path(os.environ.get("CROSSCOURSE_CWD") or Path.cwd()), subject, named)
 
 
-def _path(text: str, folder: Path, subject: str) -> str:
-    """A path, made absolute. ``folder``: what it is relative to. ``subject``: what an error is said to concern."""
+def _path(text: str, folder: Path, subject: str, named: list[str]) -> str:
+    """A path, resolved; as it was named, it is added to ``named``.
+
+    ``folder``: what it is relative to. ``subject``: what an error is said to concern.
+    """
     try:
-        return str((folder / Path(text).expanduser()).resolve())
+        path = folder / Path(text).expanduser()
+        named.append(str(path))
+        return str(path.resolve())
     except (RuntimeError, ValueError, OSError) as error:  # no such user, a zero byte, a loop of links
         said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise CrosscourseError(subject, f"{text!r} is no path: {said}", "Write the whole path, without ~.") from None
@@ -185,7 +203,7 @@ def _typed_machine(text: str) -> MachineKind:
     raise UnknownNameError("machine", text, MACHINES)
 
 
-def _parse_override(text: str) -> dict[str, str]:
+def _parse_override(text: str, named: list[str]) -> dict[str, str]:
     """``name=path[,name=path...]`` of the command line."""
     pairs: dict[str, str] = {}
     for part in filter(None, text.split(",")):
@@ -196,5 +214,5 @@ def _parse_override(text: str) -> dict[str, str]:
                 "expected SOURCE=FOLDER",
                 "For example: ./doit override=concourse=../concourse build",
             )
-        pairs[name] = _typed_path(path, f"override of source '{name}'")
+        pairs[name] = _typed_path(path, f"override of source '{name}'", named)
     return pairs

@@ -5,18 +5,22 @@ from __future__ import annotations
 import functools
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
 from doit.cmd_run import Run as DoitRun
 
 from crosscourse.engine import graph
+from crosscourse.engine.idle import note
+from crosscourse.engine.idle.seen import DECLARED
 from crosscourse.engine.lock import exclusive
 from crosscourse.engine.shared import Shared
 from crosscourse.run.children import Children
 from crosscourse.run.signals import heard
+from crosscourse.view import progress
 
 OPTION_TRACEBACK = {
     "name": "traceback",
@@ -55,9 +59,23 @@ class Run(DoitRun):  # type: ignore[misc]  # doit has no type hints
         with exclusive(shared.build), ending_children(shared):
             graph.prefetch(jobs)
             try:
-                return super()._execute(*args, **kwargs)
+                status = super()._execute(*args, **kwargs)
+                if status == 0:
+                    self._note(shared, tasks)
+                return status
             finally:
                 shared.close()
+
+    def _note(self, shared: Shared, tasks: Sequence[Any]) -> None:
+        """Note what this run looked at: the next one, if nothing of it has changed, need not look again."""
+        seen, steps = shared.seen, {job.step.name for job in graph.jobs_of(tasks)}
+        seen.file(self.dep_manager.name)
+        seen.program("git")
+        seen.add(DECLARED)
+        everything = [task.name for task in tasks if task.actions]
+        idle = seen.idle >= steps == set(everything)
+        text = progress.totals(["up to date"] * len(everything), 0, note.TIME)
+        note.end(str(Path.cwd()), os.fspath(shared.build), seen, text, idle=idle)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from doit.dependency import UptodateCalculator
 from doit.exceptions import TaskFailed
 
 from crosscourse import files
+from crosscourse.engine.idle.seen import Seen
 from crosscourse.engine.job import Job, Record
 from crosscourse.engine.reasons import Value
 from crosscourse.engine.shared import Shared
@@ -49,6 +50,16 @@ def act(job: Job) -> Record | TaskFailed:
             return TaskFailed(job.fail(error))
 
 
+def tell(step: Step, seen: Seen) -> None:
+    """Tell what is looked at to say whether a step is to be done; its source is told by ``Shared.fingerprint``."""
+    seen.files(step.outputs.values())
+    if step.probe is not None and step.place is not None:
+        if step.probed is None:
+            seen.more(step.name)
+        else:
+            seen.files(step.probed(step.place))
+
+
 class JobCheck(UptodateCalculator):  # type: ignore[misc]  # doit has no type hints
     """doit's ``uptodate`` for a step. Never raises: on doubt the step is done, and its work says what is wrong."""
 
@@ -66,11 +77,14 @@ class JobCheck(UptodateCalculator):  # type: ignore[misc]  # doit has no type hi
             self.job.reasons = self.why(values)
         except (CrosscourseError, OSError) as error:
             self.job.reasons = [str(error)]
+        if not self.job.reasons:
+            self.job.shared.seen.idle.add(self.job.step.name)
         return not self.job.reasons
 
     def why(self, record: Record) -> list[str]:
         """Why the step is to be done; empty if it is not."""
         results: dict[str, Value] = {need: self._values(need).get("result", "") for need in self.job.step.needs}
+        tell(self.job.step, self.job.shared.seen)
         found = self.job.why(record, results)
         if self.job.changed and not found:
             self.dep_manager.backend.refresh(self.job.step.name, record)

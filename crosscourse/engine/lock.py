@@ -16,6 +16,8 @@ from pathlib import Path
 from crosscourse import files
 from crosscourse.errors import CrosscourseError, of_system
 
+# In seconds.
+_MOMENT = 0.05
 # Of what a lock says of its holder, no more is shown (bytes).
 _MOST = 4096
 
@@ -57,7 +59,7 @@ def exclusive(folder: Path) -> Iterator[None]:
         return
     with file as stream:
         try:
-            _flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _flock_soon(stream)
         except BlockingIOError:
             stream.seek(0)
             raise BusyError(folder, stream.read(_MOST).decode(errors="replace").strip()) from None
@@ -137,6 +139,15 @@ def _open(path: Path) -> FileIO:
         if not stat.S_ISREG(path.lstat().st_mode) or not os.access(path, os.R_OK | os.W_OK):
             files.remove(path)
     return open(path, "ab+", buffering=0)  # noqa: PTH123  # Path.open's type says less; closed by the caller
+
+
+def _flock_soon(stream: FileIO) -> None:
+    """Who only asks whether a run is at work (``idle.note``) holds the lock for some microseconds; a run, for long."""
+    try:
+        _flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        time.sleep(_MOMENT)
+        _flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _flock(stream: FileIO, operation: int) -> None:

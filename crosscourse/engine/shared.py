@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from crosscourse import files
+from crosscourse.engine.idle.seen import Seen
 from crosscourse.engine.mending import Asked
 from crosscourse.engine.reads import Reads
 from crosscourse.engine.step import Step
@@ -45,8 +46,8 @@ class Shared:
     """``build``: the folder for logs and scratch. ``cache``: the user's cache folder; ``limit``: bytes that the result
     cache is kept within. ``origins``: where a person wants things fetched from, by the sort of thing. ``statuses``:
     what the steps do. ``children``: what they started; set by the run, and kept when it has ended, so that a step
-    that begins later starts nothing. ``asked``: the steps whose places were asked whether they are sound. The rest
-    is made when needed.
+    that begins later starts nothing. ``asked``: the steps whose places were asked whether they are sound. ``seen``:
+    what the run looked at. The rest is made when needed.
     """
 
     build: Path
@@ -61,6 +62,7 @@ class Shared:
     children: Children | None = None
     steps: dict[str, Step] = field(default_factory=dict)
     asked: Asked = field(default_factory=Asked)
+    seen: Seen = field(default_factory=Seen)
     _running: set[str] = field(default_factory=set)
     _idle: threading.Condition = field(default_factory=threading.Condition)
 
@@ -94,6 +96,7 @@ class Shared:
 
     def fingerprint(self, folder: Path) -> dict[str, str]:
         """What a checkout contains now; CrosscourseError if there is none, or git can't tell."""
+        self.seen.tree(folder)
         if not folder.is_dir():
             raise CrosscourseError(files.relative(folder), "is not there yet")
         return self.fingerprints.get(folder)

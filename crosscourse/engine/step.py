@@ -46,7 +46,8 @@ class Step:
     done one after the other.
     ``outputs``: label → file, each written to ``places.output(label)``. ``kept``: whether the result cache keeps them.
     ``place``: what is made beside outputs; ``provides``: files in it that other steps ask for by label.
-    ``probe(spec, place)`` says what is missing there; ``sound(step)`` what is wrong, by a look too dear for a run
+    ``probe(spec, place)`` says what is missing there; ``probed(place)``: the files that it looks at, wherever they are
+    (without it, each run has to ask the probe); ``sound(step)`` what is wrong, by a look too dear for a run
     with nothing to do: asked before the first step of a run that comes after this one works. If something is, this
     one's work is done again, and must mend it. ``result(spec, place)``: what steps that need this one see, by default
     the digests of the outputs. ``paths``: where more of what the spec speaks of lies; like all paths no part of the
@@ -69,6 +70,7 @@ class Step:
     place: Path | None = None
     provides: Mapping[str, Path] = field(default_factory=dict)
     probe: Callable[[Any, Path], str | None] | None = None
+    probed: Callable[[Path], Iterable[Path]] | None = None
     result: Callable[[Any, Path], Value] | None = None
     sound: Callable[[Step], str | None] | None = None
     removed_by: RemovedBy = "clean"

@@ -93,6 +93,15 @@ def problem(store: Path) -> str | None:
     return None
 
 
+def probed(store: Path) -> list[Path]:
+    """The files that ``problem`` looks at."""
+    try:
+        rows = _recorded(store)[1]
+    except StoreDamagedError:
+        rows = []
+    return [store / _COMMIT_FILE, *(store / row.split(" ", 2)[2] for row in rows)]
+
+
 def damage(store: Path) -> str | None:
     """What is wrong with a store that is about to be used; None if nothing. Reads all of it (0.3 s for 100 MB).
 

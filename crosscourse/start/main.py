@@ -2,19 +2,27 @@
 
 Until the libraries are there it takes nothing but Python, so that it can say what is wrong with them.
 """
+# Without pathlib, which takes longer than all that is done here.
+# ruff: noqa: PTH109, PTH120
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
-from pathlib import Path
-from types import FrameType
 
-ROOT = Path(__file__).resolve().parents[2]
+# As of `typing`. What is imported here, and in what `_same_as_before` asks, is imported at each start.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 # Set by what runs the launcher to repair .venv: a second attempt in a row would not help.
 REPAIRED = "CROSSCOURSE_DAMAGED"
 INTERRUPTED = 128 + signal.SIGINT
+# Seconds that are printed as such; after more, the whole run says how long it took, as it always does.
+_QUICK = 59
 # Of doit, which would load other tasks than the project's own.
 _OF_DOIT = ("DOIT_FILE", "DOIT_SEEK_FILE")
 
@@ -28,13 +36,19 @@ def main(words: list[str]) -> int:
     os.chdir(ROOT)
     for name in _OF_DOIT:
         os.environ.pop(name, None)
+    if _same_as_before(words):
+        return 0
+    # Thousands of objects that stay: looking through them for garbage again and again is a tenth of a run's time.
+    gc.set_threshold(100_000, 50, 50)
     try:
+        from pathlib import Path
+
         from crosscourse.start import guard
 
-        status = guard.guarded(lambda: _command(words), root=ROOT)
+        status = guard.guarded(lambda: _command(words), root=Path(ROOT))
     except DamagedError as error:
         return _set_up_again(str(error), words)
-    if status not in (0, INTERRUPTED) and (damage := _damage(ROOT / ".venv", whole=True)):
+    if status not in (0, INTERRUPTED) and (damage := _damage(whole=True)):
         return _set_up_again(damage, words)
     return status
 
@@ -99,13 +113,13 @@ def _is_ours() -> bool:
     return sys.executable.startswith(f"{ROOT}{os.sep}.venv{os.sep}")
 
 
-def _damage(venv: Path, *, whole: bool = False) -> str:
+def _damage(*, whole: bool = False) -> str:
     """What is wrong with the environment that this Python belongs to, in words; empty if nothing is, or not ours."""
     if not _is_ours():
         return ""
     from crosscourse.start import contents
 
-    return contents.damage(venv, whole=whole)
+    return contents.damage(f"{ROOT}{os.sep}.venv", whole=whole)
 
 
 def _set_up_again(damage: str, words: list[str]) -> int:  # noqa: RET503  # the last call does not return
@@ -113,10 +127,10 @@ def _set_up_again(damage: str, words: list[str]) -> int:  # noqa: RET503  # the 
     if os.environ.get(REPAIRED):
         sys.stderr.write(f"doit: {ROOT}/.venv is damaged again: {damage}\n  > Is the disk in order? `dmesg` may say.\n")
         return 1
-    folder = os.environ.get("CROSSCOURSE_CWD") or str(Path.cwd())
+    folder = os.environ.get("CROSSCOURSE_CWD") or os.getcwd()
     environment = {**os.environ, REPAIRED: damage, "PWD": folder}
     os.chdir(folder)
-    launcher = str(ROOT / "doit")
+    launcher = f"{ROOT}/doit"
     os.execve(launcher, [launcher, *words], environment)  # noqa: S606  # no shell is wanted
 
 
@@ -125,13 +139,13 @@ def _script() -> int:
     if _is_ours():
         # Not sooner: a damaged file there would keep Python from starting at all.
         sys.pycache_prefix = os.environ.get("PYTHONPYCACHEPREFIX")
-    here = str(Path(__file__).parent)
+    here = os.path.dirname(__file__)
     if sys.path and sys.path[0] == here:  # Python's own doing; modules of this folder are not to be found by that
         del sys.path[0]
-    sys.path.insert(0, str(ROOT))
-    os.environ.setdefault("CROSSCOURSE_CWD", str(Path.cwd()))
+    sys.path.insert(0, ROOT)
+    os.environ.setdefault("CROSSCOURSE_CWD", os.getcwd())
     try:
-        damage = _damage(ROOT / ".venv")
+        damage = _damage()
         status = _set_up_again(damage, sys.argv[1:]) if damage else main(sys.argv[1:])
     except _UNREADABLE as error:
         if not _is_unreadable(error):
@@ -139,6 +153,26 @@ def _script() -> int:
         status = _set_up_again("pycache", sys.argv[1:])
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # too late for anything but a traceback
     return status
+
+
+def _same_as_before(words: list[str]) -> bool:
+    """Whether all that a run of these words looks at is as when it last had nothing to do; then that is printed."""
+    if any(word.startswith("-") for word in words):
+        return False
+    import time
+
+    from crosscourse.engine.idle import note
+
+    started = time.monotonic()
+    try:
+        text = note.begin(ROOT, words)
+        took = time.monotonic() - started
+        if text is None or took > _QUICK:
+            return False
+        # Nothing is left to Python's own streams: an output that can't be written to is for the whole run to tell.
+        return os.write(1, f"{text}\n".replace(note.TIME, f"{took:.1f} s").encode()) > 0
+    except (OSError, MemoryError):  # so is whatever is out of order
+        return False
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from crosscourse.engine.idle import note
 from tests.endtoend.conftest import Workspace
 
 MAIN = "sources/printer/printer/cmd/goprinter/main.go"
@@ -265,8 +266,8 @@ def test_looking_and_a_build_with_nothing_to_do_write_nothing(built: Workspace) 
     build = built.root / "build"
 
     def state() -> dict[str, int]:
-        ours = ("code.json", ".lock")  # what makes the next start faster; who is at work
-        return {str(path): path.lstat().st_mtime_ns for path in build.rglob("*") if path.name not in ours}
+        ours = {"code.json", note.FOLDER, ".lock"}  # what makes the next start faster; who is at work
+        return {str(path): path.lstat().st_mtime_ns for path in build.rglob("*") if ours.isdisjoint(path.parts)}
 
     before = state()
     for words in (["list"], ["plan"], ["clean", "--dry-run"], ["build", "verify"]):

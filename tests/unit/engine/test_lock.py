@@ -34,6 +34,16 @@ def test_a_second_one_is_told_who_is_there(folder: Path) -> None:
         assert (folder.parent / "CACHEDIR.TAG").is_file()
 
 
+def test_who_only_asks_is_no_run(folder: Path) -> None:
+    with exclusive(folder):
+        pass
+    stream = (folder / ".lock").open("rb")
+    fcntl.flock(stream, fcntl.LOCK_SH)
+    threading.Timer(0.01, stream.close).start()
+    with exclusive(folder):
+        assert stream.closed
+
+
 @pytest.mark.parametrize("kind", ["folder", "FIFO", "dangling link", "link to itself", "garbage"])
 def test_whatever_is_in_its_place(folder: Path, kind: str) -> None:
     folder.mkdir(parents=True)
