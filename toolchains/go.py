@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -55,6 +56,41 @@ def environment(
         path.append(Path(compiler[0]).parent)
         variables["CC"] = quote([Path(compiler[0]).name, *map(str, compiler[1:])])
     return {**base_environment(path), **variables, **more}
+
+
+def vendor_flags(modules: str, import_path: str | None) -> list[str]:
+    """What Go must be told where the dependencies are in the source, by the words of a manifest.
+
+    From ``go 1.14`` in a ``go.mod`` on it takes them from ``vendor`` by itself (https://go.dev/ref/mod#vendoring), and
+    without a ``go.mod`` it always did.
+    """
+    return ["-mod=vendor"] if modules == "vendor" and not import_path else []
+
+
+def named(package: str, import_path: str, directory: str = ".") -> str:
+    """A package of a source as Go is told it: without a ``go.mod`` (``import_path``), it knows none by its place in the
+    folder that it runs in.
+    """
+    if not import_path or not package.startswith("."):
+        return package
+    return posixpath.normpath(posixpath.join(import_path, directory, package))
+
+
+def in_gopath(home: Path, import_path: str) -> Path:
+    """Where a source without a ``go.mod`` is for Go, see ``without_modules``."""
+    return home / "go" / "src" / import_path
+
+
+def without_modules(home: Path, import_path: str, source: Path) -> dict[str, str]:
+    """Variables with which Go builds a source as it did before there were modules (``go help gopath``).
+
+    There a package's import path is its place below ``src`` of a folder, in which the source is laid by a link.
+    """
+    place = in_gopath(home, import_path)
+    if not place.is_symlink():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(source, target_is_directory=True)
+    return {"GO111MODULE": "off", "GOPATH": str(home / "go"), "GOFLAGS": ""}
 
 
 def quote(flags: Sequence[str]) -> str:

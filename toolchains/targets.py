@@ -24,6 +24,13 @@ class Zig(Strict, frozen=True, kw_only=True):
     cpu: str
 
 
+class Gcc(Strict, frozen=True, kw_only=True):
+    """Debian's cross GCC for a target. ``triple``: in the names of its programs. ``flags``: the processor."""
+
+    triple: str
+    flags: list[str] = []
+
+
 class Oci(Strict, frozen=True, kw_only=True):
     """Platform as the OCI image specification names it (image-index.md, "platform")."""
 
@@ -42,7 +49,9 @@ class ElfProfile(Strict, frozen=True, kw_only=True):
     ``machine``: e_machine by its pyelftools name. ``class_``: 32 or 64 bit.
     ``eabi``: version of the ARM EABI in e_flags; None where there is no such thing.
     ``float_abi``: how floats are passed (ARM only). ``cpu``: the highest ARM architecture version
-    allowed, which is also the highest GOARM. ``emulator``: name of the user-mode emulator.
+    allowed, which is also the highest GOARM. ``debian_float_abi``: that of Debian's files in root filesystems, where it
+    is another one. ``emulator``: name of the user-mode emulator; ``emulated_cpu``: what it is told to be, where its
+    own choice can more than the target.
     """
 
     machine: str
@@ -51,17 +60,22 @@ class ElfProfile(Strict, frozen=True, kw_only=True):
     eabi: int | None = None
     float_abi: Literal["hard", "soft"] | None = None
     cpu: int | None = None
+    debian_float_abi: Literal["hard", "soft"] | None = None
     emulator: str
+    emulated_cpu: str | None = None
 
 
 class Expected(Strict, frozen=True, kw_only=True):
-    """What of a target the programs made for it can be checked against."""
+    """What of a target the programs made for it can be checked against. ``chooses``: whether the C library in them has
+    code for several processors, and chooses when it runs, so that attributes tell more than is used.
+    """
 
     name: str
     goarch: str
     goarm: int | None
     goamd64: str | None
     elf: ElfProfile
+    chooses: bool = False
 
 
 class Machine(Strict, frozen=True, kw_only=True):
@@ -81,8 +95,12 @@ class Machine(Strict, frozen=True, kw_only=True):
 
 
 class Target(Strict, frozen=True, kw_only=True):
-    """A kind of machine that a distribution is made for. ``debian``, ``rpm``: what package managers call it; the latter
-    None where Fedora knows no such machine. ``machine``: None where ``boot`` can't emulate one.
+    """A kind of machine that a distribution is made for.
+
+    ``gcc``: None where Debian has no cross GCC whose C library runs on it. ``debian``: the architecture of Debian whose
+    packages root filesystems are made of. ``deb``: what Debian packages of ours are for, where that is another one.
+    ``rpm``: what Fedora calls it; None where it knows no such machine.
+    ``machine``: None where ``boot`` can't emulate one.
     """
 
     name: str = ""
@@ -91,7 +109,9 @@ class Target(Strict, frozen=True, kw_only=True):
     goarm: int | None = None
     goamd64: str | None = None
     zig: Zig
+    gcc: Gcc | None = None
     debian: str
+    deb: str | None = None
     rpm: str | None = None
     oci: Oci
     elf: ElfProfile

@@ -20,8 +20,14 @@ TUPLES = {
     "EM_AARCH64": "aarch64-linux-gnu",
     "EM_X86_64": "x86_64-linux-gnu",
     "EM_386": "i386-linux-gnu",
+    "EM_RISCV": "riscv64-linux-gnu",
+    "EM_PPC64": "powerpc64le-linux-gnu",
+    "EM_S390": "s390x-linux-gnu",
+    "EM_MIPS": "mips64el-linux-gnuabi64",
 }
 """Debian's name of the folder that libraries for a machine are in."""
+SOFT_FLOAT = {"EM_ARM": "arm-linux-gnueabi"}
+"""The same, of files that say that they pass floats in no registers of their own."""
 CONFIGURATION = "etc/ld.so.conf"
 # The loader reads no configuration but this, which ldconfig made of it.
 _CACHE = "etc/ld.so.cache"
@@ -102,7 +108,7 @@ class _Loader:
         for folder, origin in own:
             if found := self._usable(f"{_expanded(folder, origin, facts)}/{wanted}", facts):
                 return found
-        key = (wanted, facts.machine, facts.class_)
+        key = (wanted, _tuple(facts) or facts.machine, facts.class_)
         if key not in self.known:
             paths = (f"{folder}/{wanted}" for folder in self._default(facts))
             self.known[key] = next(filter(None, (self._usable(path, facts) for path in paths)), None)
@@ -117,12 +123,12 @@ class _Loader:
         return None
 
     def _default(self, facts: ElfFacts) -> tuple[str, ...]:
-        if facts.machine not in self.folders:
-            of_machine = TUPLES.get(facts.machine)
+        of_machine = _tuple(facts)
+        if of_machine not in self.folders:
             cached = configured_folders(self.tree) if _CACHE in self.tree.members else ()
             multiarch = (f"/lib/{of_machine}", f"/usr/lib/{of_machine}") if of_machine else ()
-            self.folders[facts.machine] = (*cached, *multiarch, "/lib", "/usr/lib")
-        return self.folders[facts.machine]
+            self.folders[of_machine] = (*cached, *multiarch, "/lib", "/usr/lib")
+        return self.folders[of_machine]
 
 
 def _call(called: dict[str, _Loaded], each: _Loaded) -> None:
@@ -145,10 +151,16 @@ def _own_folders(by: _Loaded) -> Iterator[tuple[str, _Loaded]]:
         each = each.by
 
 
+def _tuple(facts: ElfFacts) -> str:
+    """Debian's name of the folder of libraries for a file; empty for a machine that is not known."""
+    soft = SOFT_FLOAT.get(facts.machine) if facts.float_flags == "soft" else None
+    return soft or TUPLES.get(facts.machine, "")
+
+
 def _expanded(folder: str, origin: _Loaded, facts: ElfFacts) -> str:
     """With what $ORIGIN and $LIB stand for."""
     place = origin.path.rpartition("/")[0]
-    library = f"lib/{TUPLES[facts.machine]}" if facts.machine in TUPLES else "lib"
+    library = "/".join(filter(None, ("lib", _tuple(facts))))
     for name, value in (("ORIGIN", place), ("LIB", library)):
         folder = folder.replace(f"${{{name}}}", value).replace(f"${name}", value)
     return folder

@@ -40,12 +40,14 @@ class Run(Protocol):
 class Builder:
     """The calls of the compiler for one artifact.
 
-    ``compiler``: its command for the target. ``archiver``: the command of ``ar``. ``source``: the checkout.
+    ``compiler``: its command for the target. ``static``: what makes a link static. ``archiver``: the command of ``ar``.
+    ``source``: the checkout.
     ``generated``, ``objects``: folders for what is made on the way. ``program``: where a program that generates files
     is, by its name. ``status`` is told what is going on.
     """
 
     compiler: Sequence[str | Path]
+    static: Sequence[str]
     archiver: Sequence[str | Path]
     env: Mapping[str, str]
     source: Path
@@ -117,7 +119,7 @@ class Builder:
 
     def link(self, output: Path, objects: Sequence[Path], flags: Sequence[str]) -> None:
         """Link a static program."""
-        self._compiler("-static", "-o", output, *objects, *flags)
+        self._compiler(*self.static, "-o", output, *objects, *flags)
 
     def _generator(self, program: Path, words: Sequence[str]) -> None:
         """Called by its name: some write into the file how they were called, and where they are must not matter."""

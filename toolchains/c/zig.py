@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from toolchains.c.compiler import Compiler
+
+if TYPE_CHECKING:
+    from crosscourse.manifest.model import CSettings
+    from toolchains.targets import Target
+
+TOOL = "zig"
 # -g0: debug information would carry paths; zig cc turns on UBSan unless told otherwise. The same for every call,
 # compiling or linking, from C or from Go: zig makes its C library when it is first linked (a minute and more),
 # once for each combination of optimisation, stripping and position independence.
@@ -18,3 +27,24 @@ def compiler(zig: Path, target: str, cpu: str) -> list[str | Path]:
 def environment(cache: Path) -> dict[str, str]:
     """Where zig keeps what it compiled (its libc and start files); safe to share, keyed by content."""
     return {"ZIG_GLOBAL_CACHE_DIR": str(cache / "zig"), "ZIG_LOCAL_CACHE_DIR": str(cache / "zig" / "local")}
+
+
+def of(settings: CSettings, target: Target) -> Compiler:  # noqa: ARG001  # one signature for all compilers
+    """It for a target: pinned, so that nothing more is to be told of it."""
+    return Compiler(
+        name=TOOL,
+        tools=(TOOL,),
+        words=("-target", target.zig.target, f"-mcpu={target.zig.cpu}"),
+        flags=FLAGS,
+        static=("-static",),
+    )
+
+
+def command(compiler: Compiler, program: Callable[[str], Path]) -> list[str | Path]:
+    """The compiler's command. ``program``: where a tool of the release is."""
+    return [program(TOOL), "cc", *compiler.words, *compiler.flags]
+
+
+def archiver(compiler: Compiler, program: Callable[[str], Path]) -> list[str | Path]:  # noqa: ARG001
+    """The command of ``ar``."""
+    return [program(TOOL), "ar"]

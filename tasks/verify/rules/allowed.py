@@ -1,7 +1,7 @@
 """What root filesystems may have though a rule speaks against it: by name, each with its reason.
 
 Names are as in the tree, without the first ``/``; patterns as of a shell, whose ``*`` also stands for ``/``.
-Each was found in packages of Debian 12 and 13.
+Each was found in packages of Debian 12, 13 and 14.
 """
 
 from __future__ import annotations
@@ -82,6 +82,9 @@ LINK_TARGETS: Mapping[str, str] = {
 }
 LINKS: Mapping[str, str] = {
     "etc/alternatives/*": "leads to what was left out: nothing that is called by name",
+    "etc/profile.d/*-systemd-*.sh": "leads to systemd's own folder, where that is left out",
+    "etc/ssh/ssh_config.d/20-systemd-ssh-proxy.conf": "leads to systemd's own folder, where that is left out",
+    "usr/lib/environment.d/99-environment.conf": "leads to the variables of a machine, /etc/environment",
     "etc/rmt": "tar's program for tape drives of other machines, which update-alternatives would link",
     "usr/share/doc/*": "documentation is left out",
     "usr/share/man/*": "documentation is left out",
@@ -94,6 +97,11 @@ SCRIPTS: Mapping[str, str] = {
     "usr/share/git-core/contrib/*": "an example",
     "usr/share/mercurial/hgk": "hg's window for pictures of history, for which Debian suggests Tk",
 }
+
+NEWER_CPU: Mapping[str, str] = {
+    "usr/lib/*/libatomic.so.*": "chooses code by what the kernel says of the processor (GCC's libatomic/Makefile.am)",
+}
+"""Of Debian's: what has code for newer processors, and uses it only on these."""
 
 FIXED: Mapping[str, str] = {
     "etc/hostname": "the name of a machine",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from crosscourse.binaries.archives import NESTED
 from crosscourse.binaries.armattributes import CPU_ARCHS, FP_ARCHS, SIMD_ARCHS
 from tasks.verify.engine import Finding, Rule, Subject, each_file
+from tasks.verify.rules import allowed
 from tasks.verify.rules.facts import UNKNOWN, both_arm, goarm
 from toolchains.targets import Expected
 
@@ -33,7 +35,8 @@ EABI_VERSION = Rule(
 
 
 def _float_abi(subject: Subject, target: Expected) -> Iterator[Finding]:
-    expected = target.elf.float_abi
+    # Debian's files are of the port that root filesystems are made of; a static program of ours runs beside them.
+    expected = (None if subject.own else target.elf.debian_float_abi) or target.elf.float_abi
     if not both_arm(subject, target) or expected is None:
         return
     facts = subject.facts
@@ -61,9 +64,17 @@ FLOAT_ABI = Rule(
 )
 
 
+def _chooses(subject: Subject) -> bool:
+    name = subject.path.rpartition(NESTED)[2]
+    return not subject.own and allowed.is_allowed(name, allowed.NEWER_CPU)
+
+
 def _cpu_arch(subject: Subject, target: Expected) -> Iterator[Finding]:
     limit = target.elf.cpu
     if not both_arm(subject, target) or limit is None:
+        return
+    # A port of Debian that is the target's own says itself what its packages need.
+    if not subject.own and target.elf.debian_float_abi is None:
         return
     arch = subject.facts.arm.cpu_arch if subject.facts.arm else None
     expected = f"at most ARMv{limit}"
@@ -72,7 +83,7 @@ def _cpu_arch(subject: Subject, target: Expected) -> Iterator[Finding]:
             yield Finding(f"{UNKNOWN}: no Tag_CPU_arch, no GOARM", expected)
     elif arch not in CPU_ARCHS:
         yield Finding(f"{UNKNOWN}: Tag_CPU_arch {arch}", expected)
-    elif CPU_ARCHS[arch][1] > limit:
+    elif CPU_ARCHS[arch][1] > limit and not _chooses(subject):
         yield Finding(f"ARM{CPU_ARCHS[arch][0]}", expected)
 
 
@@ -84,12 +95,13 @@ CPU_ARCH = Rule(
         "Read from Tag_CPU_arch; of a program linked by Go alone the rule goarm tells."
     ),
     check=each_file(_cpu_arch),
-    scope="own",
 )
 
 
 def _fp_arch(subject: Subject, target: Expected) -> Iterator[Finding]:
     if not both_arm(subject, target) or subject.facts.arm is None or target.elf.cpu not in FP_BASELINES:
+        return
+    if target.chooses:
         return
     version, registers = FP_BASELINES[target.elf.cpu]
     expected = f"at most VFP version {version} with {registers} double registers" if version else "none"
@@ -113,7 +125,7 @@ FP_ARCH = Rule(
 
 
 def _neon(subject: Subject, target: Expected) -> Iterator[Finding]:
-    if not both_arm(subject, target) or subject.facts.arm is None or target.elf.cpu is None:
+    if not both_arm(subject, target) or subject.facts.arm is None or target.elf.cpu is None or target.chooses:
         return
     simd = subject.facts.arm.simd_arch
     if simd and target.elf.cpu < NEON_SINCE:

@@ -20,6 +20,7 @@ def builder(folder: Path) -> Builder:
     (folder / "source").mkdir()
     return Builder(
         compiler=["false"],
+        static=["-static"],
         archiver=["false"],
         env=base_environment(),
         source=folder / "source",
