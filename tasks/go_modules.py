@@ -78,6 +78,7 @@ def _step(layout: Layout, target: Target, source: str, packages: tuple[Packages,
         source=SourceFolder(name=source, path=layout.checkout(source), reads=_pins(packages)),
         place=layout.cache / "go-mod",
         probe=missing,
+        probed=folder,
         result=downloaded,
         sound=damaged,
         removed_by="nobody",
@@ -93,6 +94,11 @@ def _pins(packages: Iterable[Packages]) -> Reads:
 def missing(_spec: GoModules, cache: Path) -> str | None:
     """What a plan says if there are no modules."""
     return None if cache.is_dir() else "the module cache is gone"
+
+
+def folder(cache: Path) -> tuple[Path, ...]:
+    """What ``missing`` looks at."""
+    return (cache,)
 
 
 def downloaded(_spec: GoModules, _cache: Path) -> str:

@@ -14,9 +14,9 @@ from crosscourse.manifest import references
 from crosscourse.manifest.model import Manifest
 from crosscourse.run.environment import base_environment
 from tasks import names
-from toolchains.c import zig
+from toolchains.c import compilers
 from toolchains.c.builder import Builder, Generate, commands
-from toolchains.targets import Zig
+from toolchains.c.compiler import Compiler
 from toolchains.tools.pins import load_tools
 
 if TYPE_CHECKING:
@@ -33,12 +33,12 @@ class Library(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CSpec(Spec, frozen=True, kw_only=True):
-    """What decides how C code comes out. ``zig``: what the compiler calls the target. ``epoch``: SOURCE_DATE_EPOCH."""
+    """What decides how C code comes out. ``compiler``: for the target. ``epoch``: SOURCE_DATE_EPOCH."""
 
     files: tuple[str, ...]
     cflags: tuple[str, ...]
     generate: tuple[Generate, ...]
-    zig: Zig
+    compiler: Compiler
     epoch: int
 
 
@@ -54,21 +54,26 @@ def prefix(at: Places, library: Library) -> Path:
 
 def needs(spec: CSpec) -> tuple[str, ...]:
     """The tools: the compiler, and what generates files."""
-    return tuple(map(names.toolchain, ["zig", *sorted(set(commands(spec.generate)) - {PYTHON})]))
+    return tuple(map(names.toolchain, [*spec.compiler.tools, *sorted(set(commands(spec.generate)) - {PYTHON})]))
 
 
 def builder(spec: CSpec, at: Places) -> Builder:
     """The calls of the compiler for ``spec``."""
-    program = at.need(names.toolchain("zig"), "program")
+    module = compilers.module(spec.compiler)
+
+    def tool(name: str) -> Path:
+        return at.need(names.toolchain(name), "program")
+
     return Builder(
-        compiler=zig.compiler(program, spec.zig.target, spec.zig.cpu),
-        archiver=[program, "ar"],
-        env=base_environment(**zig.environment(at.caches), SOURCE_DATE_EPOCH=str(spec.epoch)),
+        compiler=module.command(spec.compiler, tool),
+        static=spec.compiler.static,
+        archiver=module.archiver(spec.compiler, tool),
+        env=base_environment(**module.environment(at.caches), SOURCE_DATE_EPOCH=str(spec.epoch)),
         source=at.source,
         generated=at.scratch / "generated",
         objects=at.scratch / "objects",
         run=at.run,
-        program=lambda name: Path(sys.executable) if name == PYTHON else at.need(names.toolchain(name), "program"),
+        program=lambda name: Path(sys.executable) if name == PYTHON else tool(name),
         status=at.status,
     )
 

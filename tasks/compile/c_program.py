@@ -11,6 +11,7 @@ from crosscourse.manifest.model import Artifact, Manifest
 from crosscourse.manifest.types import Line, Name, RelativePath
 from tasks.compile import c, program
 from tasks.compile.static_library import libraries
+from toolchains.c import compilers
 from toolchains.c.builder import Generate
 from toolchains.targets import Target
 
@@ -65,7 +66,7 @@ def spec_of(
         generate=tuple(table.generate),
         libraries=libraries(manifest, target, table.libraries),
         epoch=manifest.epoch,
-        zig=target.zig,
+        compiler=compilers.of(manifest.c, target),
     )
 
 

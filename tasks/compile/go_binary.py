@@ -19,8 +19,9 @@ from tasks import names
 from tasks.compile import c, program
 from tasks.compile.static_library import libraries
 from toolchains import go
-from toolchains.c import zig
-from toolchains.targets import Target, Zig
+from toolchains.c import compilers
+from toolchains.c.compiler import Compiler
+from toolchains.targets import Target
 
 if TYPE_CHECKING:
     from crosscourse.engine.places import Places
@@ -70,18 +71,20 @@ class GoBuild(Spec, frozen=True, kw_only=True):
     """What decides how a program comes out.
 
     ``ldflags``: the release's, then its own, with versions and commits filled in. ``go_env``: what Go calls the target.
-    ``zig``: what the C compiler calls it; None without cgo. ``pkgconf``: whether the release has its own pkg-config.
+    ``import_path``: of the source, where that has no ``go.mod``; else empty.
+    ``compiler``: for C code; None without cgo. ``pkgconf``: whether the release has its own pkg-config.
     ``assets``: the steps whose outputs are laid over the source; ``stand_ins``: path there → text, in place of those of
     assets that are left out.
     """
 
     package: str
     directory: str
+    import_path: str = ""
     flags: tuple[str, ...]
     tags: tuple[str, ...]
     ldflags: tuple[str, ...]
     go_env: dict[str, str]
-    zig: Zig | None
+    compiler: Compiler | None
     pkgconf: bool
     cflags: tuple[str, ...]
     external_ldflags: tuple[str, ...]
@@ -102,15 +105,17 @@ def spec_of(
     manifest: Manifest, target: Target, lock: Lock, name: str, table: GoBinary  # noqa: ARG001  # one for all kinds
 ) -> GoBuild:
     """What decides how it comes out for a target."""
+    source = manifest.source[table.source]
     own = " ".join(placeholders.fill_in(flag, manifest, table.source) for flag in table.ldflags)
     return GoBuild(
         package=table.package,
         directory=table.directory,
-        flags=tuple(manifest.go.flags),
+        import_path=source.import_path or "",
+        flags=(*manifest.go.flags, *go.vendor_flags(source.modules, source.import_path)),
         tags=(*manifest.go.tags, *table.tags),
         ldflags=(*manifest.go.ldflags, *shlex.split(own)),
         go_env=target.go_env,
-        zig=target.zig if table.cgo else None,
+        compiler=compilers.of(manifest.c, target) if table.cgo else None,
         pkgconf=table.cgo and "pkgconf" in manifest.toolchain,
         cflags=tuple(table.cflags),
         external_ldflags=tuple(table.external_ldflags),
@@ -127,7 +132,7 @@ def spec_of(
 
 def needs(spec: GoBuild) -> tuple[str, ...]:
     """The steps that come before."""
-    tools = ["go", *(["zig"] if spec.zig else []), *(["pkgconf"] if spec.pkgconf else [])]
+    tools = ["go", *(spec.compiler.tools if spec.compiler else ()), *(["pkgconf"] if spec.pkgconf else [])]
     return (*map(names.toolchain, tools), *(library.step for library in spec.libraries), *spec.assets)
 
 
@@ -149,9 +154,9 @@ def build_elsewhere(output: Path, spec: GoBuild, at: Places) -> None:
     from crosscourse.run.retry import retrying
 
     env, source = environment(spec, at), at.source / spec.directory
-    words = ["go", "list", "-deps", "-tags", ",".join(spec.tags), "-f", "{{if .DepsErrors}}{{end}}"]
+    words = ["go", "list", "-deps", *spec.flags, "-tags", ",".join(spec.tags), "-f", "{{if .DepsErrors}}{{end}}"]
     at.status("downloading modules")
-    retrying(lambda: at.run([*words, spec.package], env=env, cwd=source), status=at.status)
+    retrying(lambda: at.run([*words, _named(spec)], env=env, cwd=source), status=at.status)
     build_to(output, spec, at)
 
 
@@ -169,9 +174,9 @@ def _build_to(output: Path, spec: GoBuild, at: Places) -> None:
         more = ["-p", str(at.grant.processors)]
     flags = [*spec.flags, "-tags", ",".join(spec.tags)]
     at.status("listing what it is made of")
-    found = closure(at.ask, package=spec.package, flags=flags, env=env, folder=folder, checkout=at.source)
+    found = closure(at.ask, package=_named(spec), flags=flags, env=env, folder=folder, checkout=at.source)
     at.read(found.reads)
-    if spec.zig and found.unseen:
+    if spec.compiler and found.unseen:
         env["CGO_CFLAGS"] += f" -DCROSSCOURSE_INCLUDED={found.unseen[:16]}"
     if found.uncached:  # a macro for the assembler would be told in the program
         env["GOCACHE"] = str(at.scratch / "go-build")
@@ -194,7 +199,8 @@ def overlay(spec: GoBuild, at: Places) -> list[str]:
     if not laid:
         return []
     # By the paths that go sees: where a checkout is a link, it is in what that leads to.
-    source = at.source.resolve()
+    home = at.scratch / "home"
+    source = go.in_gopath(home, spec.import_path) if spec.import_path else at.source.resolve()
     told = at.scratch / "overlay.json"
     told.write_text(json.dumps({"Replace": {str(source / path): laid[path] for path in laid}}), encoding="utf-8")
     return ["-overlay", str(told)]
@@ -203,11 +209,15 @@ def overlay(spec: GoBuild, at: Places) -> list[str]:
 def command(spec: GoBuild, output: Path) -> list[str | Path]:
     """``go build`` with the release's flags first, then the artifact's."""
     ldflags = list(spec.ldflags)
-    if spec.zig:
-        external = go.quote(["-static", *spec.external_ldflags])
+    if spec.compiler:
+        external = go.quote([*spec.compiler.static, *spec.external_ldflags])
         ldflags += ["-linkmode=external", f"-extldflags={external}"]
     tags = ",".join(spec.tags)
-    return ["go", "build", *spec.flags, "-tags", tags, "-ldflags", go.quote(ldflags), "-o", output, spec.package]
+    return ["go", "build", *spec.flags, "-tags", tags, "-ldflags", go.quote(ldflags), "-o", output, _named(spec)]
+
+
+def _named(spec: GoBuild) -> str:
+    return go.named(spec.package, spec.import_path, spec.directory)
 
 
 def environment(spec: GoBuild, at: Places) -> dict[str, str]:
@@ -215,20 +225,23 @@ def environment(spec: GoBuild, at: Places) -> dict[str, str]:
     goroot = at.need(names.toolchain("go"), "program").parent.parent
     home = at.scratch / "home"
     home.mkdir(exist_ok=True)
-    if not spec.zig:
-        return go.environment(goroot, cache=at.caches, home=home, target=spec.go_env)
+    old = go.without_modules(home, spec.import_path, at.source) if spec.import_path else {}
+    if not spec.compiler:
+        return go.environment(goroot, cache=at.caches, home=home, target=spec.go_env) | old
     prefixes = [c.prefix(at, library) for library in spec.libraries]
+    module = compilers.module(spec.compiler)
     more = {
         # Not empty: Go would put its own -O2 -g in place of nothing.
-        "CGO_CFLAGS": go.quote([*zig.FLAGS, *spec.cflags, *_library_mark(prefixes)]),
-        "CGO_LDFLAGS": go.quote(zig.FLAGS),
+        "CGO_CFLAGS": go.quote([*spec.compiler.flags, *spec.cflags, *_library_mark(prefixes)]),
+        "CGO_LDFLAGS": go.quote(spec.compiler.flags),
         "PKG_CONFIG_LIBDIR": os.pathsep.join(str(prefix / "lib" / "pkgconfig") for prefix in prefixes),
-        **zig.environment(at.caches),
+        **module.environment(at.caches),
+        **old,
     }
     programs = [at.need(names.toolchain("pkgconf"), "program")] if spec.pkgconf else []
     if programs:
         more["PKG_CONFIG"] = programs[0].name
-    compiler = zig.compiler(at.need(names.toolchain("zig"), "program"), spec.zig.target, spec.zig.cpu)
+    compiler = module.command(spec.compiler, lambda tool: at.need(names.toolchain(tool), "program"))
     return go.environment(
         goroot, cache=at.caches, home=home, target=spec.go_env, compiler=compiler, programs=programs, **more
     )

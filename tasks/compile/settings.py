@@ -1,4 +1,5 @@
-"""Kind ``program-settings``: files with every setting of a program, as its own ``--help`` tells it, each commented out.
+"""Kind ``program-settings``: files with every setting of a program, as its own ``--help`` tells it, each commented out;
+and manual pages of the same.
 
 The program is built for this machine and asked; what it says is the same on every machine, and for every target.
 Its help is one that go-flags writes (https://pkg.go.dev/github.com/jessevdk/go-flags): a line an option, at its end in
@@ -10,7 +11,7 @@ from __future__ import annotations
 import re
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -24,8 +25,9 @@ from crosscourse.manifest.model import Artifact, Manifest
 from crosscourse.manifest.places import place_problems
 from crosscourse.manifest.types import END, Line, Name, RelativePath, Table, Variable
 from tasks import names
-from tasks.compile import go_binary
+from tasks.compile import go_binary, manual
 from tasks.compile.go_binary import GoBinary, GoBuild
+from tasks.compile.manual import ManualPage, PageName
 from tasks.members import Member
 from toolchains.targets import Target
 
@@ -69,11 +71,13 @@ class SettingsFile(Table, frozen=True, kw_only=True):
 class ProgramSettings(Artifact, frozen=True, kw_only=True, tag="program-settings"):
     """Files of a program's settings. ``program``: the artifact of kind go-binary that is asked, without cgo.
 
-    ``files``: the name of each file → what is asked. ``leave-out``: variables that are no setting.
+    ``files``: the name of each file → what is asked. ``leave-out``: variables that are no setting. ``manuals``: the
+    name of each manual page → what it tells.
     """
 
     program: Name
-    files: Annotated[dict[RelativePath, SettingsFile], msgspec.Meta(min_length=1)]
+    files: dict[RelativePath, SettingsFile] = {}
+    manuals: dict[PageName, ManualPage] = {}
     leave_out: list[Variable] = []
 
     def problems(self, key: str, manifest: Manifest) -> Iterator[str]:
@@ -84,15 +88,22 @@ class ProgramSettings(Artifact, frozen=True, kw_only=True, tag="program-settings
             yield f"{key}.program: '{self.program}' is not made by Go alone, so it can't be made for this machine"
         elif program is not None and program.source != self.source:
             yield f"{key}.source: '{self.program}' is made of '{program.source}'"
+        if not self.files and not self.manuals:
+            yield f"{key}: makes nothing: neither files nor manuals"
         yield from place_problems((f'{key}.files."{name}"', name) for name in self.files)
 
 
 class Settings(Spec, frozen=True, kw_only=True):
-    """What decides how the files come out; ``program`` for whatever machine this is."""
+    """What decides how the files come out; ``program`` for whatever machine this is. ``title``, ``epoch``: of the
+    release, where there are manual pages.
+    """
 
     program: GoBuild
     files: dict[str, SettingsFile]
     leave_out: tuple[str, ...]
+    manuals: dict[str, ManualPage] = {}
+    title: str = ""
+    epoch: int = 0
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,12 +132,12 @@ def folder(name: str) -> str:
 
 def outputs(name: str, table: ProgramSettings) -> tuple[str, ...]:  # noqa: ARG001  # one signature for all kinds
     """The files."""
-    return tuple(table.files)
+    return (*table.files, *table.manuals)
 
 
 def members(name: str, table: ProgramSettings) -> Iterator[Member]:  # noqa: ARG001
     """The files."""
-    yield from (Member(output=file, path=file) for file in table.files)
+    yield from (Member(output=file, path=file) for file in (*table.files, *table.manuals))
 
 
 def spec_of(manifest: Manifest, target: Target, lock: Lock, name: str, table: ProgramSettings) -> Settings:  # noqa: ARG001
@@ -145,6 +156,9 @@ def spec_of(manifest: Manifest, target: Target, lock: Lock, name: str, table: Pr
         ),
         files=table.files,
         leave_out=tuple(table.leave_out),
+        manuals=table.manuals,
+        title=manifest.release.title if table.manuals else "",
+        epoch=manifest.epoch if table.manuals else 0,
     )
 
 
@@ -159,9 +173,15 @@ def build(spec: Settings, at: Places) -> None:
 
     program = at.scratch / "program"
     go_binary.build_elsewhere(program, spec.program, at)
+
+    def ask(words: Sequence[str]) -> str:
+        asked: list[str | Path] = [program, *words, "--help"]
+        return at.ask([sys.executable, "-I", "-c", _ON_A_WIDE_TERMINAL, *asked], env=base_environment())
+
+    for name, page in spec.manuals.items():
+        at.output(name).write_bytes(manual.page(name, page, ask, title=spec.title, epoch=spec.epoch))
     for name, file in spec.files.items():
-        asked: list[str | Path] = [program, *file.command, "--help"]
-        said = at.ask([sys.executable, "-I", "-c", _ON_A_WIDE_TERMINAL, *asked], env=base_environment())
+        said = ask(file.command)
         found = parse(said)
         unread = set(_VARIABLE.findall(said)) - {setting.variable for setting in found}
         if unread or not found:

@@ -14,6 +14,7 @@ from crosscourse.manifest.types import Line, Name, PkgconfigField, RelativePath
 from tasks import names
 from tasks.compile import c
 from tasks.members import Member
+from toolchains.c import compilers
 from toolchains.c.builder import Generate
 from toolchains.targets import Target
 
@@ -89,7 +90,7 @@ def spec_of(
         generate=tuple(table.generate),
         headers=table.headers,
         epoch=manifest.epoch,
-        zig=target.zig,
+        compiler=compilers.of(manifest.c, target),
         pkgconfig={
             "Name": name,
             "Description": name,

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import msgspec
 
 from crosscourse.engine.spec import Spec
-from crosscourse.errors import CrosscourseError
 from crosscourse.manifest.locks import Lock
 from crosscourse.manifest.model import Artifact, Manifest
 from crosscourse.manifest.types import Argument, FolderPath, RelativePath
 from tasks import names
+from tasks.compile import inputs
 from tasks.members import Member
 from toolchains.targets import Target
 
@@ -31,10 +31,6 @@ TOOLS = ("node", "yarn", "go")
 Command = Annotated[list[Argument], msgspec.Meta(min_length=1)]
 
 
-class AssetsError(CrosscourseError):
-    """Files that were promised and not made, or made and not promised."""
-
-
 class NodeAssets(Artifact, frozen=True, kw_only=True, tag="node-assets"):
     """Files made by Node.js programs.
 
@@ -45,6 +41,7 @@ class NodeAssets(Artifact, frozen=True, kw_only=True, tag="node-assets"):
     """
 
     is_asset: ClassVar[bool] = True
+    is_embedded: ClassVar[bool] = True
     can_be_left_out: ClassVar[bool] = True
 
     inputs: Annotated[list[RelativePath], msgspec.Meta(min_length=1)]
@@ -131,8 +128,8 @@ def build(spec: NodeAssetsBuild, at: Places) -> None:
     at.read(through_links(at.source, Reads.of(trees=spec.inputs)))
     tree, home = at.scratch / "tree", at.scratch / "home"
     home.mkdir()
-    copy_inputs(at.source, tree, spec)
-    before = {path for place in _folders(spec.outputs) for path in _files(tree, place)}
+    inputs.copy_inputs(at.source, tree, spec.inputs, spec.outputs)
+    before = inputs.beside(tree, spec.outputs)
     node, yarn = (at.need(names.toolchain(tool), "program") for tool in ("node", "yarn"))
     nodejs.install(at, node=node, yarn=yarn, folder=tree, home=home)
     more = _elm_home(spec, tree, at)
@@ -145,51 +142,9 @@ def build(spec: NodeAssetsBuild, at: Places) -> None:
         at.status(f"running {' '.join(command)}"[:60])
         words: Sequence[str | Path] = [node, yarn, *command[1:]] if command[0] == "yarn" else command
         at.run(nodejs.offline(words), env=env, cwd=tree)
-    check_outputs(tree, spec.outputs, before)
+    inputs.check_outputs(tree, spec.outputs, before)
     for output in spec.outputs:
         shutil.copyfile(tree / output, at.output(output))
-
-
-def copy_inputs(source: Path, tree: Path, spec: NodeAssetsBuild) -> None:
-    """Copy the inputs, so that nothing else can be read, without what is to be made. Raises AssetsError."""
-    for name in spec.inputs:
-        path, to = source / name, tree / name
-        to.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir():
-            shutil.copytree(path, to, symlinks=True, dirs_exist_ok=True)
-        elif path.is_file():
-            shutil.copyfile(path, to)
-        else:
-            raise AssetsError(str(path), "is not there", "Check the artifact's `inputs` in the manifest.")
-    for name in spec.outputs:
-        (tree / name).unlink(missing_ok=True)
-
-
-def check_outputs(tree: Path, outputs: Sequence[str], before: set[str]) -> None:
-    """Whether all that was promised was made, and nothing beside it. ``before``: what was there. Raises AssetsError.
-
-    What is made and not promised would not be embedded, and a page without it is broken though it is served.
-    """
-    found = {path for place in _folders(outputs) for path in _files(tree, place)}
-    missing = sorted(set(outputs) - found)
-    more = sorted(found - before - set(outputs))
-    if missing:
-        raise AssetsError(", ".join(missing), "was not made", "Check `run` and `outputs` in the manifest.")
-    if more:
-        raise AssetsError(
-            ", ".join(more), "was made, but the manifest does not say so", "Add it to the artifact's `outputs`."
-        )
-
-
-def _folders(paths: Sequence[str]) -> set[str]:
-    return {str(PurePosixPath(path).parent) for path in paths}
-
-
-def _files(tree: Path, place: str) -> Iterator[str]:
-    """The files that lie in a folder itself."""
-    folder = tree / place
-    if folder.is_dir():
-        yield from (str(PurePosixPath(place) / path.name) for path in folder.iterdir() if path.is_file())
 
 
 def _elm_home(spec: NodeAssetsBuild, tree: Path, at: Places) -> dict[str, str]:

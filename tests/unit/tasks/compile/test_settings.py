@@ -117,7 +117,7 @@ class Asked:
             tags=(),
             ldflags=(),
             go_env={},
-            zig=None,
+            compiler=None,
             pkgconf=False,
             cflags=(),
             external_ldflags=(),

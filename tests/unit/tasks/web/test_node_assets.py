@@ -9,11 +9,12 @@ from crosscourse.errors import ManifestError
 from crosscourse.manifest.load import load_manifest
 from crosscourse.manifest.locks import Lock
 from crosscourse.manifest.model import Manifest
-from tasks.compile import go_binary
+from tasks.compile import go_binary, inputs
+from tasks.compile.inputs import AssetsError
 from tasks.kinds import TABLES, kind_of, step_name
 from tasks.package.steps import distribution
 from tasks.web import node_assets
-from tasks.web.node_assets import AssetsError, NodeAssetsBuild
+from tasks.web.node_assets import NodeAssetsBuild
 from tests.unit.places import make_places
 from toolchains.targets import get_target
 
@@ -162,12 +163,12 @@ def source(tmp_path: Path) -> Path:
 def test_nothing_but_the_inputs_can_be_read(tmp_path: Path, source: Path) -> None:
     made = spec(load(tmp_path), "ui")
     tree = tmp_path / "tree"
-    node_assets.copy_inputs(source, tree, made)
+    inputs.copy_inputs(source, tree, made.inputs, made.outputs)
     files = {path.relative_to(tree).as_posix() for path in tree.rglob("*") if path.is_file()}
     assert files == {"package.json", "page/public/index.html"}
     (source / "package.json").unlink()
     with pytest.raises(AssetsError, match=r"package\.json: is not there"):
-        node_assets.copy_inputs(source, tmp_path / "again", made)
+        inputs.copy_inputs(source, tmp_path / "again", made.inputs, made.outputs)
 
 
 def test_all_that_was_promised_and_nothing_else(tmp_path: Path) -> None:
@@ -178,9 +179,9 @@ def test_all_that_was_promised_and_nothing_else(tmp_path: Path) -> None:
     (public / "index.html").touch()
     (public / "a.js").touch()
     with pytest.raises(AssetsError, match=r"^page/public/deep/b\.css: was not made"):
-        node_assets.check_outputs(tmp_path, outputs, before)
+        inputs.check_outputs(tmp_path, outputs, before)
     (public / "deep" / "b.css").touch()
-    node_assets.check_outputs(tmp_path, outputs, before)
+    inputs.check_outputs(tmp_path, outputs, before)
     (public / "999.js").touch()
     with pytest.raises(AssetsError, match=r"^page/public/999\.js: was made, but the manifest does not say so"):
-        node_assets.check_outputs(tmp_path, outputs, before)
+        inputs.check_outputs(tmp_path, outputs, before)
