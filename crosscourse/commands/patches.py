@@ -11,7 +11,7 @@ from crosscourse.commands.base import flag
 from crosscourse.errors import CrosscourseError
 from crosscourse.git.checkout import mark_file, readable_marks
 from crosscourse.layout import Layout
-from crosscourse.manifest.load import load_manifest
+from crosscourse.manifest.load import load
 from crosscourse.manifest.model import Manifest
 from crosscourse.patches import table as patch_table
 from crosscourse.project import Project, known_releases, of_loader
@@ -63,5 +63,5 @@ def _rows(manifest: Manifest, layout: Layout) -> Iterator[patch_table.Row]:
 def _releases(project: Project) -> Iterator[tuple[Manifest, Layout]]:
     """Every release, with the settings of this one."""
     for name, path in known_releases(project.layout.root).items():
-        manifest = load_manifest(path, patches=project.layout.vendor_patches, tables=project.tables)
-        yield manifest, replace(project.layout, release=name)
+        loaded = load(path, patches=project.layout.vendor_patches, tables=project.tables)
+        yield loaded.manifest, replace(project.layout, release=name, bases=loaded.bases)
