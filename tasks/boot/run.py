@@ -12,14 +12,17 @@ from crosscourse import files
 from crosscourse.errors import CrosscourseError
 from tasks.boot import report, specs
 from tasks.boot.host.place import run_folder
-from tasks.boot.rows import programs, types, worker
+from tasks.boot.rows import builds, image, installed, programs, types, worker
 from tasks.boot.session import Session, start
 
 if TYPE_CHECKING:
     from crosscourse.engine.places import Places
 
+_ROWS = {"worker": worker, "types": types, "image": image, "builds": builds}
 # Seconds for all rows. A machine that is emulated on slow hardware may take several times what is usual.
 LIMIT = 1500
+# More of them where packages are installed: dpkg reads and writes hundreds of megabytes, twice.
+_INSTALLING = 1200
 
 
 class BootError(CrosscourseError):
@@ -32,9 +35,10 @@ def run(spec: specs.Boot, at: Places) -> None:
     files.remove(logs)
     logs.mkdir(parents=True)
     started = time.monotonic()
+    more = _INSTALLING if spec.delivery else 0
     with run_folder(at) as folder, ExitStack() as stack:
         session = Session(spec=spec, at=at, folder=folder, logs=logs, stack=stack)
-        found = report.try_all(list(_checks(session)), at.status, until=started + LIMIT)
+        found = report.try_all(list(_checks(session)), at.status, until=started + LIMIT + more)
         if session.started is not None and not report.succeeded(found):
             time.sleep(2)  # the worker's log is copied to the host every second
     _report(session, found, time.monotonic() - started)
@@ -57,16 +61,22 @@ def _where(spec: specs.Boot) -> str:
 
 
 def _conditions(spec: specs.Boot) -> str:
+    if spec.delivery and not isinstance(spec, specs.WorkerBoot):
+        return f"its package {spec.delivery.installed.package}"
     if not isinstance(spec, specs.WorkerBoot):
         return "its programs"
     scenario = spec.scenario
-    return f"runtime {scenario.runtime}, cgroup v{scenario.cgroup}, {scenario.volumes} volumes"
+    how = "installed, " if spec.delivery else ""
+    return f"{how}runtime {scenario.runtime}, cgroup v{scenario.cgroup}, {scenario.volumes} volumes"
 
 
 def _checks(session: Session) -> Iterator[report.Check]:
     spec = session.spec
     if isinstance(spec, specs.WorkerBoot):
-        yield from (types if spec.scenario.rows == "types" else worker).checks(session, spec)
+        yield from _ROWS[spec.scenario.rows].checks(session, spec)
+    elif isinstance(spec, specs.UnitBoot):
+        assert spec.delivery is not None
+        yield from installed.checks(session, spec.delivery)
     elif isinstance(spec, specs.ProgramsBoot):
         yield report.Check(name="boot", title="the guest is up", act=lambda: start(session))
         yield from programs.checks(spec, lambda: session.guest)

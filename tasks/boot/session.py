@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from crosscourse.formats.folder import unpack
 from tasks.boot import report, specs
-from tasks.boot.guest import disk, machine, native, native_needs
+from tasks.boot.guest import bundle, disk, machine, native, native_needs
 
 if TYPE_CHECKING:
     from crosscourse.engine.places import Places
@@ -21,6 +22,10 @@ START_LIMIT = 300
 TOP = "/usr/local"
 _ROOM = 16 * disk.MIB
 _WORK = 16 << 30
+# Of the root disk of a guest in which things are installed; it takes no more than what is written.
+_SYSTEM = 12 << 30
+# Where the guest finds packages, below TOP: those of the release, and the same in a higher version.
+FIRST, NEWER = "first", "newer"
 
 
 @dataclass(kw_only=True)
@@ -44,7 +49,7 @@ class Session:
     @property
     def top(self) -> str:
         """The distribution's folder in the guest."""
-        return f"{TOP}/{self.spec.root}"
+        return self.spec.delivery.prefix if self.spec.delivery else f"{TOP}/{self.spec.root}"
 
 
 def start(session: Session) -> report.Seen:
@@ -61,13 +66,14 @@ def start(session: Session) -> report.Seen:
 
 def _emulated(session: Session, emulated: Machine) -> AbstractContextManager[machine.Guest]:
     spec, at = session.spec, session.at
-    disks = [
-        machine.Disk(name="root", image=at.need(spec.system, "root.ext4")),
-        machine.Disk(name="distribution", image=distribution_disk(at.need(spec.package), at)),
-    ]
+    root = machine.Disk(name="root", image=at.need(spec.system, "root.ext4"))
+    if spec.delivery:
+        root = machine.Disk(name="root", image=_with_room(root.image, at), shared=False)
+    disks = [root, machine.Disk(name="distribution", image=distribution_disk(session))]
     cgroup = 2
     if isinstance(spec, specs.WorkerBoot):
         cgroup = spec.scenario.cgroup
+    if isinstance(spec, specs.WorkerBoot) and not spec.delivery:
         work = at.scratch / "work.ext4"
         disk.make_ext4(work, size=_WORK, label="work", at=at)
         disks.append(machine.Disk(name="work", image=work, shared=False))
@@ -88,7 +94,7 @@ def _in_name_spaces(session: Session) -> AbstractContextManager[machine.Guest]:
     spec, at = session.spec, session.at
     tree, distribution, work = (at.scratch / name for name in ("root", "distribution", "work"))
     unpack(at.need(spec.system), tree)
-    unpack(at.need(spec.package), distribution)
+    _put(session, distribution)
     work.mkdir()
     at.status("starting the guest")
     return native.running(
@@ -107,14 +113,41 @@ def _adapted(session: Session) -> str:
     spec = session.spec
     if native_needs.look().whole or not isinstance(spec, specs.WorkerBoot) or not spec.oci_runtime:
         return ""
-    native.stand_before_runtime(session.guest, f"{session.top}/{spec.oci_runtime}")
+    place = f"{session.top}/{spec.oci_runtime}"
+    if spec.delivery:
+        native.divert_runtime(session.guest, place)
+    elif spec.scenario.rows != "image":  # that one's runtime is in a container, which is not there yet
+        native.stand_before_runtime(session.guest, place)
     return "; containers get no CAP_SYS_RESOURCE, as this machine's root has none"
 
 
-def distribution_disk(package: Path, at: Places) -> Path:
-    """A disk with the distribution, unpacked as a user would."""
+def distribution_disk(session: Session) -> Path:
+    """A disk with the distribution, unpacked as a user would, or with repositories of its packages."""
+    at = session.at
     folder = at.scratch / "distribution"
-    unpack(package, folder)
+    _put(session, folder)
     image = at.scratch / "distribution.ext4"
     disk.make_ext4(image, size=disk.size_of(folder, room=_ROOM), label="distribution", at=at, folder=folder)
     return image
+
+
+def _put(session: Session, folder: Path) -> None:
+    """What the guest has at TOP: the distribution, or an image that it is in, or repositories of its packages."""
+    spec, at = session.spec, session.at
+    if not spec.delivery:
+        is_image = isinstance(spec, specs.WorkerBoot) and spec.scenario.rows == "image"
+        (bundle.unpack_image if is_image else unpack)(at.need(spec.package), folder)
+        return
+    from crosscourse.debian import repository
+
+    for name, steps in ((FIRST, spec.delivery.packages), (NEWER, spec.delivery.newer)):
+        repository.write(folder / name, [at.need(step) for step in steps], origin=spec.title, epoch=0)
+
+
+def _with_room(image: Path, at: Places) -> Path:
+    """A copy of a disk with room for what is installed."""
+    copy = at.scratch / "root.ext4"
+    at.run(["cp", "--sparse=always", image, copy], env=disk.environment())
+    os.truncate(copy, _SYSTEM)
+    at.run(["resize2fs", "-f", copy], env=disk.environment())
+    return copy

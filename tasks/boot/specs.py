@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from crosscourse.engine.spec import Spec
-from crosscourse.manifest.boot import BootProgram, Scenario, Server, Try
+from crosscourse.manifest.boot import BootProgram, Installed, Registry, Scenario, Server, Try
 from crosscourse.manifest.locks import Pinned
 from toolchains.targets import Machine, Zig
+
+# Where the files of an image are, below what the guest has of the host.
+IMAGE_ROOT = "image"
 
 
 class Host(Spec, frozen=True, kw_only=True):
@@ -21,19 +26,22 @@ class Host(Spec, frozen=True, kw_only=True):
 class System(Spec, frozen=True, kw_only=True):
     """The guest's system. ``kernel``: the packages that its kernel is in; ``packages``: all others.
 
-    ``drivers``: kernel modules that its machine needs first.
+    ``drivers``: kernel modules that its machine needs first. ``managed``: Debian's own init and apt are in charge, as
+    in what people have; else the first process is ours.
     """
 
     kernel: Pinned
     packages: Pinned
+    managed: bool
     drivers: list[str]
     modules: list[str]
 
 
 class Tree(Spec, frozen=True, kw_only=True):
-    """The files of a guest of name spaces, which has no kernel of its own."""
+    """The files of a guest of name spaces, which has no kernel of its own. ``managed``: as above."""
 
     packages: Pinned
+    managed: bool
 
 
 class Program(Spec, frozen=True, kw_only=True):
@@ -60,10 +68,22 @@ class StandIns(Spec, frozen=True, kw_only=True):
     go_flags: list[str]
 
 
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """What is installed by apt. ``prefix``: where the distribution is then. ``packages``: steps of what is installed,
+    what it needs included; ``newer``: steps of the same with a higher version.
+    """
+
+    installed: Installed
+    prefix: str
+    packages: tuple[str, ...]
+    newer: tuple[str, ...]
+
+
 class Boot(Spec, frozen=True, kw_only=True):
     """A boot of any kind. ``title``: of the release. ``root``: the folder inside the package. ``memory``: MiB.
 
     ``machine``: the one to emulate; None for a guest of name spaces. ``package``, ``system``: the steps that make them.
+    ``delivery``: in place of ``package``, which is empty then.
     """
 
     title: str
@@ -73,6 +93,11 @@ class Boot(Spec, frozen=True, kw_only=True):
     memory: int
     package: str
     system: str
+    delivery: Delivery | None = None
+
+
+class UnitBoot(Boot, frozen=True, kw_only=True, tag="unit"):
+    """A package that is installed, and whose unit runs once."""
 
 
 class ProgramsBoot(Boot, frozen=True, kw_only=True, tag="programs"):
@@ -86,10 +111,12 @@ class WorkerBoot(Boot, frozen=True, kw_only=True, tag="worker"):
     """A worker that runs a pipeline. ``worker``, ``oci_runtime``: paths in the package. ``platform``: as ``arm/v7``.
 
     ``image``, ``web``, ``fly``, ``stand_ins``: the steps that make the image for tasks, and the host's own programs.
+    ``builder``: the step that makes the image whose task builds images, where that is tried.
     The rows of a worker have an ``image``, those of types ``stand_ins``, ``servers`` and ``tries``.
     """
 
     scenario: Scenario
+    registry: Registry = Registry()
     worker: str
     oci_runtime: str = ""
     platform: str
@@ -97,6 +124,7 @@ class WorkerBoot(Boot, frozen=True, kw_only=True, tag="worker"):
     web: str
     fly: str
     image: str
+    builder: str = ""
     stand_ins: str
     servers: dict[str, Server]
     tries: dict[str, Try]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from crosscourse import files
@@ -14,17 +13,15 @@ from crosscourse.engine.step import Step
 from crosscourse.errors import CrosscourseError
 from crosscourse.layout import Layout
 from crosscourse.manifest import locks
-from crosscourse.manifest.boot import BootPrograms, BootWorker, Scenario
-from crosscourse.manifest.locks import Lock, Wanted
+from crosscourse.manifest.boot import BootPrograms, BootWorker, Installed, Scenario
+from crosscourse.manifest.locks import Wanted
 from crosscourse.manifest.model import Boot, Manifest
 from tasks import names
-from tasks.boot import specs, works
+from tasks.boot import guests, specs, works
 from tasks.boot.guest import packages
-from tasks.boot.guest import works as guest_works
-from tasks.boot.host import works as host_works
 from toolchains.targets import Target, get_target, host_goarch, host_target
 
-PROGRAMS = "programs"
+PROGRAMS, INSTALLED = "programs", "deb"
 # MiB that the emulator and the servers take beside the guest's own memory; measured, rounded up.
 _BESIDE = 700
 
@@ -55,13 +52,7 @@ def guest_steps(manifest: Manifest, layout: Layout, target: str, *, native: bool
     boot, machine = manifest.boot, get_target(target)
     if boot is None or _obstacle(manifest, layout, machine, native=native):
         return
-    lock = locks.read(layout.lock(target))
-    yield _host(machine, boot, native=native)
-    yield _tree(layout, machine, boot, lock) if native else _system(layout, machine, boot, lock)
-    if isinstance(boot, BootWorker):
-        yield _image(manifest, layout, machine, boot, lock)
-        if boot.server:
-            yield _stand_ins(manifest, layout, machine)
+    yield from guests.parts(manifest, layout, machine, boot, locks.read(layout.lock(target)), native=native)
 
 
 def steps(manifest: Manifest, layout: Layout, target: str, *, native: bool = False) -> Iterator[Step]:
@@ -73,12 +64,15 @@ def steps(manifest: Manifest, layout: Layout, target: str, *, native: bool = Fal
     elif isinstance(boot, BootWorker):
         yield from _scenarios(manifest, layout, machine, boot, "boot", native=native)
     elif isinstance(boot, BootPrograms):
-        spec = specs.ProgramsBoot(
+        spec: specs.Boot = specs.ProgramsBoot(
             **_common(manifest, machine, boot, native=native),
             programs=boot.program,
             paths={name: str(manifest.artifact[name].path) for name in {p.command[0] for p in boot.program.values()}},
         )
         yield _boot(layout, machine, "boot", PROGRAMS, spec, ())
+        if boot.installed:
+            spec = specs.UnitBoot(**_common(manifest, machine, boot, native=native, installed=boot.installed))
+            yield _boot(layout, machine, "boot", INSTALLED, spec, ())
 
 
 def more_steps(manifest: Manifest, layout: Layout, target: str, *, native: bool = False) -> Iterator[Step]:
@@ -119,125 +113,18 @@ def refuse(spec: Impossible, _at: Places) -> None:
     raise ImpossibleError(f"boot of {spec.target}", spec.obstacle, "See docs/boot.md.")
 
 
-def _host(target: Target, boot: Boot, *, native: bool) -> Step:
-    """Looked for before anything is built: what this machine lacks."""
-    return Step(
-        name=names.guest(target.name, "host"),
-        stage="guest",
-        doc=f"what this machine needs for {_kind(target, native=native)}",
-        spec=specs.Host(
-            machine=None if native else target.emulated,
-            worker=isinstance(boot, BootWorker),
-            servers=sorted({server.kind for server in boot.server.values()}) if isinstance(boot, BootWorker) else [],
-        ),
-        work=works.look_at_host,
-        place=Path("/"),
-        probe=_missing,
-        result=_is_there,
-        removed_by="nobody",
-    )
-
-
-def _missing(spec: specs.Host, _place: Path) -> str | None:
-    from tasks.boot.host import prerequisites
-
-    if spec.machine is None:
-        from tasks.boot.guest import native_needs
-
-        needs = native_needs.needs(worker=spec.worker)
-        lacking = native_needs.lacking(native_needs.look(worker=spec.worker))
-    else:
-        needs, lacking = prerequisites.needs(spec.machine, worker=spec.worker), []
-    needs = [*needs, *prerequisites.of_servers(spec.servers)]
-    lacking = [*lacking, *(need.title for need in prerequisites.missing(needs))]
-    return f"this machine lacks {', '.join(lacking)}" if lacking else None
-
-
-def _is_there(_spec: specs.Host, _place: Path) -> str:
-    return "there"
-
-
-def _system(layout: Layout, target: Target, boot: Boot, lock: Lock) -> Step:
-    folder = layout.report(target.name, "guest")
-    wanted = packages.wanted(boot, target)
-    return Step(
-        name=names.guest(target.name, "system"),
-        stage="guest",
-        doc=f"a Debian {boot.suite} system for an emulated {target.name} machine",
-        spec=specs.System(
-            kernel=lock.pinned(packages.KERNEL, wanted[packages.KERNEL]),
-            packages=lock.pinned(packages.SYSTEM, wanted[packages.SYSTEM]),
-            drivers=target.emulated.modules,
-            modules=boot.modules,
-        ),
-        work=guest_works.make_system,
-        after=(names.guest(target.name, "host"),),
-        outputs={name: folder / name for name in ("vmlinuz", "initramfs.cpio", "root.ext4")},
-    )
-
-
-def _tree(layout: Layout, target: Target, boot: Boot, lock: Lock) -> Step:
-    wanted = packages.wanted(boot, target)[packages.SYSTEM]
-    return Step(
-        name=names.guest(target.name, "tree"),
-        stage="guest",
-        doc=f"the files of a Debian {boot.suite} system for a native guest",
-        spec=specs.Tree(packages=lock.pinned(packages.SYSTEM, wanted)),
-        work=guest_works.make_tree,
-        after=(names.guest(target.name, "host"),),
-        outputs={"tree.tgz": layout.report(target.name, "guest") / "tree.tgz"},
-    )
-
-
-def _image(manifest: Manifest, layout: Layout, target: Target, boot: BootWorker, lock: Lock) -> Step:
-    return Step(
-        name=names.guest(target.name, "image"),
-        stage="guest",
-        doc=f"the image for tasks on {target.name}",
-        spec=specs.Image(
-            packages=lock.pinned(packages.IMAGE, packages.wanted(boot, target)[packages.IMAGE]),
-            programs={
-                place: specs.Program(name=Path(source).name, text=(layout.root / source).read_text(encoding="utf-8"))
-                for place, source in boot.image_programs.items()
-            },
-            go_env=target.go_env,
-            go_flags=manifest.go.flags,
-            zig=target.zig,
-            date=manifest.epoch,
-        ),
-        work=guest_works.make_image,
-        needs=(names.toolchain("go"), names.toolchain("zig")),
-        after=(names.guest(target.name, "host"),),
-        outputs={"layer.tgz": layout.report(target.name, "guest") / "image" / "layer.tgz"},
-    )
-
-
-def _stand_ins(manifest: Manifest, layout: Layout, target: Target) -> Step:
-    return Step(
-        name=names.guest(target.name, "stand-ins"),
-        stage="guest",
-        doc="servers of our own, which resource types are tried against",
-        spec=specs.StandIns(go_flags=manifest.go.flags),
-        work=host_works.make_stand_ins,
-        needs=(names.toolchain("go"),),
-        after=(names.guest(target.name, "host"),),
-        outputs={"stand-ins": layout.report(target.name, "guest") / "stand-ins"},
-    )
-
-
-def _kind(target: Target, *, native: bool) -> str:
-    return "a guest in name spaces of its own" if native else f"an emulated {target.name} machine"
-
-
-def _common(manifest: Manifest, target: Target, boot: Boot, *, native: bool) -> dict[str, Any]:
+def _common(
+    manifest: Manifest, target: Target, boot: Boot, *, native: bool, installed: Installed | None = None
+) -> dict[str, Any]:
     return {
         "title": manifest.release.title,
         "root": manifest.release.root,
         "target": target.name,
         "machine": None if native else target.emulated,
         "memory": boot.memory,
-        "package": names.package(target.name, "tgz"),
-        "system": names.guest(target.name, "tree" if native else "system"),
+        "package": "" if installed else names.package(target.name, "tgz"),
+        "system": guests.system(target, native=native, managed=installed is not None),
+        "delivery": guests.delivery(manifest, target, installed) if installed else None,
     }
 
 
@@ -251,7 +138,7 @@ def _scenarios(
             yield _impossible(target, group, name, obstacle)
         else:
             spec = _worker(manifest, target, boot, scenario, native=native)
-            needs = filter(None, (spec.image, spec.stand_ins, spec.web, spec.fly))
+            needs = filter(None, (spec.image, spec.builder, spec.stand_ins, spec.web, spec.fly))
             yield _boot(layout, target, group, name, spec, tuple(needs))
 
 
@@ -269,15 +156,21 @@ def _worker(
 ) -> specs.WorkerBoot:
     host = host_target()
     types = scenario.rows == "types"
+    common = _common(manifest, target, boot, native=native, installed=boot.installed if scenario.installed else None)
+    if scenario.rows == "image":
+        common["package"] = names.image(target.name, str(scenario.image))
+        common["root"] = f"{specs.IMAGE_ROOT}/{manifest.image[str(scenario.image)].prefix.strip('/')}/{common['root']}"
     tries = {name: one for name, one in boot.try_.items() if types and manifest.artifact[one.type].built}
     return specs.WorkerBoot(
-        **_common(manifest, target, boot, native=native),
+        **common,
         scenario=scenario,
+        registry=boot.registry,
         worker=str(manifest.artifact[boot.concourse].path),
         oci_runtime=str(manifest.artifact[boot.oci_runtime].path) if boot.oci_runtime else "",
         platform=target.oci.name,
         date=manifest.epoch,
         image="" if types else names.guest(target.name, "image"),
+        builder=names.image(target.name, str(scenario.image)) if scenario.rows == "builds" else "",
         stand_ins=names.guest(target.name, "stand-ins") if types else "",
         servers=boot.server if types else {},
         tries=tries,
@@ -291,10 +184,10 @@ def _boot(layout: Layout, target: Target, group: str, name: str, spec: specs.Boo
     return Step(
         name=names.boot(target.name, group, name),
         stage="boot",
-        doc=f"{name} in {_kind(target, native=spec.machine is None)}",
+        doc=f"{name} in {guests.kind(target, native=spec.machine is None)}",
         spec=spec,
         work=works.boot,
-        needs=(spec.package, spec.system, *needs),
+        needs=(*_tried(spec), spec.system, *needs),
         after=(names.guest(target.name, "host"),),
         # One machine at a time: each takes all processors, and times are to be compared.
         memory=spec.memory + _BESIDE,
@@ -304,6 +197,11 @@ def _boot(layout: Layout, target: Target, group: str, name: str, spec: specs.Boo
         remover=_remove_logs,
         kept=False,
     )
+
+
+def _tried(spec: specs.Boot) -> tuple[str, ...]:
+    """The steps that make what is tried."""
+    return (*spec.delivery.packages, *spec.delivery.newer) if spec.delivery else (spec.package,)
 
 
 def _remove_logs(step: Step, dry_run: bool) -> Iterator[str]:

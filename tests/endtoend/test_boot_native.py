@@ -18,7 +18,7 @@ import pytest
 from crosscourse.formats.folder import unpack
 from tasks.boot.guest import native, native_needs
 from tasks.boot.host import prerequisites
-from tests.endtoend.conftest import Workspace
+from tests.endtoend.conftest import Workspace, make_workspace
 from tests.endtoend.host_state import State, host_state, settled
 from toolchains.targets import host_target
 
@@ -73,9 +73,9 @@ def before(booted: Workspace) -> Iterator[State]:
     assert left(booted) == []
 
 
-def rows(workspace: Workspace) -> dict[str, str]:
+def rows(workspace: Workspace, report_folder: str = REPORT) -> dict[str, str]:
     """The rows of the last report by name, with their results."""
-    report = json.loads((workspace.root / REPORT / "report.json").read_text())
+    report = json.loads((workspace.root / report_folder / "report.json").read_text())
     return {row["name"]: row["result"] for row in report["rows"]}
 
 
@@ -134,6 +134,12 @@ def begun(workspace: Workspace, moment: Callable[[Path], object]) -> Iterator[su
 def has(name: str, text: str) -> Callable[[Path], bool]:
     return lambda logs: (logs / name).is_file() and text in (logs / name).read_text()
 
+
+# What systemd sets at its start, of the kernel and so of this machine (sysctl.d of systemd, systemd(1)).
+KERNEL_SETTINGS = tuple(
+    f"/proc/sys/{name}"
+    for name in ("fs/file-max", "fs/nr_open", "kernel/pid_max", "kernel/sysrq", "kernel/core_pattern")
+)
 
 # From the first thing that is made to the last: a control group, the first process, the guest, its network.
 MOMENTS: dict[str, Callable[[Path], object]] = {
@@ -199,6 +205,21 @@ def test_what_the_guest_has_is_its_own(booted: Workspace, tmp_path: Path) -> Non
             assert reached.recv(100) == b"reached\n"
     assert (tmp_path / "distribution" / "mark").read_text() == "as it was"
     assert left(booted) == []
+
+
+def test_a_package_is_installed_upgraded_and_purged(tmp_path: Path) -> None:
+    """Debian's own init is the guest's first process there, and apt and dpkg do what they do anywhere."""
+    workspace = make_workspace(tmp_path / "crosscourse")
+    before = host_state()
+    settings = {path: path.read_text() for path in map(Path, KERNEL_SETTINGS) if path.exists()}
+    workspace.doit("release=printer-full", f"target={HOST}", "machine=native", f"boot:{HOST}:deb", PATH=SYSTEM_PATH)
+    assert settled(before) == []
+    assert left(workspace) == []
+    assert {path: path.read_text() for path in settings} == settings
+    folder = f"build/printer-full/{HOST}/boot/deb"
+    names = ("boot", "system", "install", "unit", "upgrade", "remove", "purge")
+    assert rows(workspace, folder) == dict.fromkeys(names, "passed")
+    assert "1.0-1.1: goprinter 1.0: Go on" in (workspace.root / folder / "report.txt").read_text()
 
 
 @pytest.mark.parametrize(

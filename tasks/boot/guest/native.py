@@ -81,6 +81,17 @@ def stand_before_runtime(guest: Guest, program: str) -> None:
         raise GuestError(program, f"can't be stood before: {answer.text.strip()}")
 
 
+def divert_runtime(guest: Guest, program: str) -> None:
+    """The same before a package is installed that has the runtime at ``program``: dpkg puts it elsewhere, now and in
+    upgrades (dpkg-divert(1)). Raises GuestError.
+    """
+    library, place = "/usr/lib/crosscourse", shlex.quote(program)
+    divert = f"dpkg-divert --local --no-rename --divert {library}/oci-runtime --add {place}"
+    answer = guest.run(f'{divert} && mkdir -p "$(dirname {place})" && cp -p {library}/runtime {place}')
+    if answer.status != 0:
+        raise GuestError(program, f"can't be diverted: {answer.text.strip()}")
+
+
 @contextmanager
 def _network(guest: Guest, *, env: dict[str, str], folder: Path, logs: Path) -> Iterator[None]:
     words = ["slirp4netns", "--configure", "--mtu=65520", "--disable-dns", str(guest.service.pid), "eth0"]

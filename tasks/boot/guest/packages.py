@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from crosscourse.manifest.boot import BootWorker
+from crosscourse.manifest.boot import BootPrograms, BootWorker
 from crosscourse.manifest.locks import Wanted
 from crosscourse.manifest.model import Boot
 from toolchains.targets import Target
 
 # By the names under which the lock file has them.
-KERNEL, SYSTEM, IMAGE = "guest kernel", "guest system", "guest image"
+KERNEL, SYSTEM, IMAGE, INSTALLED = "guest kernel", "guest system", "guest image", "guest with apt"
 
 # In every guest: what the first processes are written in.
 _ALWAYS = ("busybox-static",)
@@ -29,6 +29,36 @@ _WITHOUT_SYSTEM = (
     "usr-is-merged",
     "usrmerge",
 )
+# What every Debian has (`Essential: yes`), with apt and systemd. Nothing that they need is left out: apt would miss it.
+_WITH_APT = (
+    "apt",
+    "base-files",
+    "base-passwd",
+    "bash",
+    "bsdutils",
+    "coreutils",
+    "dash",
+    "debianutils",
+    "diffutils",
+    "dpkg",
+    "findutils",
+    "grep",
+    "gzip",
+    "hostname",
+    "init-system-helpers",
+    "libc-bin",
+    "login",
+    "mawk",
+    "ncurses-base",
+    "ncurses-bin",
+    "perl-base",
+    "sed",
+    "systemd",
+    "systemd-sysv",
+    "sysvinit-utils",
+    "tar",
+    "util-linux",
+)
 _WITHOUT_IMAGE = (
     "debconf",
     "debconf-2.0",
@@ -48,6 +78,8 @@ def wanted(boot: Boot, target: Target) -> dict[str, Wanted]:
         KERNEL: _wanted(boot, target, (target.emulated.kernel,), _WITHOUT_KERNEL),
         SYSTEM: _wanted(boot, target, (*_ALWAYS, *boot.packages), _WITHOUT_SYSTEM),
     }
+    if isinstance(boot, (BootPrograms, BootWorker)) and boot.installed:
+        found[INSTALLED] = _wanted(boot, target, (*_ALWAYS, *_WITH_APT, *boot.installed.guest), ())
     if isinstance(boot, BootWorker):
         found[IMAGE] = _wanted(boot, target, tuple(boot.image), _WITHOUT_IMAGE)
     return found

@@ -14,6 +14,7 @@ from crosscourse.errors import CrosscourseError
 from crosscourse.formats.folder import write_folder
 from tasks.boot import specs
 from tasks.boot.guest import disk, kernel_modules
+from tasks.boot.guest.managed import managed
 
 if TYPE_CHECKING:
     from crosscourse.engine.places import Places
@@ -54,7 +55,9 @@ def make(spec: specs.System, at: Places) -> None:
     order = [name for name in order if name not in loaded]
     folder = at.scratch / "root"
     folder.mkdir()
-    write_folder(folder, tree.settled({entry.name: entry for entry in _root(found, kernel, order)}).values())
+    found = managed(found) if spec.managed else found
+    entries = _root(found, kernel, order)
+    write_folder(folder, tree.settled({entry.name: entry for entry in entries}).values())
     size = disk.size_of(folder, room=_ROOM)
     disk.make_ext4(at.output("root.ext4"), size=size, label="root", at=at, folder=folder)
     at.output("vmlinuz").write_bytes(kernel.image)
@@ -65,6 +68,7 @@ def make_tree(spec: specs.Tree, at: Places) -> None:
     found = tree.merge(pool.fetch_pinned(spec.packages, at))
     at.status("packing the guest's files")
     _busybox(found)
+    found = managed(found) if spec.managed else found
     entries = [
         *_base(found),
         Entry(name=f"{_LIBRARY}/enter", source=FILES / "native-enter", mode=0o755),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 from crosscourse import files
 from crosscourse.run import process
 from crosscourse.run.environment import base_environment
-from crosscourse.run.service import serving
+from crosscourse.run.service import Service, serving
 from tasks.boot.host import ports, prerequisites
 from tasks.boot.host.ports import free_port
 
@@ -38,17 +39,28 @@ class Keys:
 
 @dataclass(frozen=True, kw_only=True)
 class Web:
-    """The web node: ``port`` of its API, ``tsa_port`` of the SSH server that workers come to; both on loopback."""
+    """The web node: ``port`` of its API, ``tsa_port`` of the SSH server that workers come to; both on loopback.
+    ``authorized``: the file of the keys of workers that may come.
+    """
 
     port: int
     tsa_port: int
     password: str
     keys: Keys
+    authorized: Path
+    service: Service | None = None
 
     @property
     def url(self) -> str:
         """Where its API is."""
         return f"http://127.0.0.1:{self.port}"
+
+    def trust(self, key: str) -> None:
+        """Let workers with that public key come, from now on: it reads the file anew at SIGHUP (tsa/tsacmd)."""
+        assert self.service is not None
+        with self.authorized.open("a", encoding="utf-8") as stream:
+            stream.write(f"{key.strip()}\n")
+        os.kill(self.service.pid, signal.SIGHUP)
 
 
 def make_keys(program: Path, folder: Path, at: Places) -> Keys:
@@ -102,11 +114,13 @@ def database(folder: Path, logs: Path, at: Places) -> Iterator[Path]:
 @contextmanager
 def web(program: Path, socket: Path, folder: Path, logs: Path, at: Places) -> Iterator[Web]:
     """The web node, ready to serve. ``program``: the release's, for this host. Raises NotReadyError, CommandError."""
+    keys = make_keys(program, folder, at)
     node = Web(
         port=free_port(),
         tsa_port=free_port(),
         password=files.digest_text(os.urandom(16).hex())[:20],
-        keys=make_keys(program, folder, at),
+        keys=keys,
+        authorized=keys.worker.with_suffix(".pub"),
     )
     settings = {
         "BIND_IP": "127.0.0.1",
@@ -121,7 +135,7 @@ def web(program: Path, socket: Path, folder: Path, logs: Path, at: Places) -> It
         # A worker that is gone counts as stalled after two of them.
         "TSA_HEARTBEAT_INTERVAL": "5s",
         "TSA_HOST_KEY": node.keys.host,
-        "TSA_AUTHORIZED_KEYS": f"{node.keys.worker}.pub",
+        "TSA_AUTHORIZED_KEYS": node.authorized,
         "SESSION_SIGNING_KEY": node.keys.session,
         "POSTGRES_SOCKET": socket,
         "POSTGRES_USER": USER,
@@ -138,7 +152,7 @@ def web(program: Path, socket: Path, folder: Path, logs: Path, at: Places) -> It
     env = base_environment(**variables, HOME=str(folder), TMPDIR=str(folder))
     with serving([program, "web"], log=logs / "web.log", env=env, folder=folder) as service:
         service.wait_until(lambda: _answers(f"{node.url}/api/v1/info"), "did not answer", seconds=_START)
-        yield node
+        yield dataclasses.replace(node, service=service)
 
 
 def _answers(url: str) -> bool:

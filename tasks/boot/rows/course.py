@@ -5,8 +5,9 @@ from __future__ import annotations
 import shlex
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from tasks.boot.host import registry, servers
 from tasks.boot.host.kinds.values import filled
@@ -21,21 +22,46 @@ NAME = "guest"
 _ENDING = 60
 
 
+class Runner(Protocol):
+    """How the worker runs in the guest."""
+
+    def prepare(self, course: Course, /) -> None:
+        """Give the guest what the worker needs."""
+
+    def start(self, course: Course, /) -> None:
+        """Start it; it is not waited for."""
+
+    def runs(self, course: Course, /) -> bool:
+        """Whether it runs, or will do so without being asked."""
+
+    def end(self, course: Course, /) -> None:
+        """Ask it to end, and wait for it. Raises RowError if it does not."""
+
+    def crash(self, course: Course, /) -> None:
+        """Kill it, and have it started again, if nobody else does that."""
+
+    def log(self, course: Course, /) -> str:
+        """The end of what it said."""
+
+
 @dataclass(kw_only=True)
 class Course:
     """What the rows of this boot share; each part is there once its row has passed.
 
-    ``values``: those of the servers on the host, ``SERVER.VALUE`` → text.
+    ``runner``: how the worker runs. ``values``: those of the servers on the host, ``SERVER.VALUE`` → text. ``script``:
+    makes the shell script that starts the worker in the guest, where that is not the distribution's program itself.
     """
 
     session: Session
     spec: WorkerBoot
+    runner: Runner = field(default_factory=lambda: Script())  # noqa: PLW0108  # it is below
     store: registry.Registry | None = None
     node: servers.Web | None = None
     logged_in: Fly | None = None
     values: Mapping[str, str] = field(default_factory=dict)
     triggered: dict[str, deque[Build]] = field(default_factory=dict)
     said: dict[str, list[str]] = field(default_factory=dict)
+    script: Callable[[Course], str] | None = None
 
     @property
     def fly(self) -> Fly:
@@ -58,19 +84,56 @@ def start_web(course: Course) -> Fly:
 
 def first_worker(course: Course) -> Seen:
     """Give the guest what the worker needs, and start it."""
-    session, node = course.session, course.node
-    assert node is not None
-    contents = {
-        "run/tsa.pub": node.keys.host.with_suffix(".pub").read_text(encoding="utf-8"),
-        "run/worker": node.keys.worker.read_text(encoding="utf-8"),
-        **filled(course.spec.scenario.files, course.values),
-    }
+    put_files(course, filled(course.spec.scenario.files, course.values))
+    course.runner.prepare(course)
+    return start_worker(course)
+
+
+def put_files(course: Course, contents: Mapping[str, str]) -> None:
+    """Write files into the guest, path from its root → text."""
     for path, text in contents.items():
         place = shlex.quote(f"/{path}")
-        said = session.guest.run(f'mkdir -p "$(dirname {place})" && printf %s {shlex.quote(text)} >{place}')
+        said = course.session.guest.run(f'mkdir -p "$(dirname {place})" && printf %s {shlex.quote(text)} >{place}')
         expect(said.status == 0, f"/{path} of the guest", f"can't be written: {said.text}")
-    session.guest.run(f"cat >/run/worker.sh <<'END'\n{worker_script(course)}END")
-    return start_worker(course)
+
+
+class Script:
+    """The worker as a program that a script starts, with all that it is told in its environment."""
+
+    def prepare(self, course: Course) -> None:
+        """Its keys and the script."""
+        node = course.node
+        assert node is not None
+        keys = {
+            "run/tsa.pub": node.keys.host.with_suffix(".pub").read_text(encoding="utf-8"),
+            "run/worker": node.keys.worker.read_text(encoding="utf-8"),
+        }
+        put_files(course, {**keys, "run/worker.sh": (course.script or worker_script)(course)})
+
+    def start(self, course: Course) -> None:
+        """Run the script."""
+        course.session.guest.run("sh /run/worker.sh")
+
+    def runs(self, course: Course) -> bool:
+        """Whether its process is there."""
+        return course.session.guest.run("kill -0 $(cat /run/worker.pid)").status == 0
+
+    def end(self, course: Course) -> None:
+        """By SIGTERM."""
+        wait = (
+            f"n=0; while kill -0 $p 2>/dev/null && [ $n -lt {_ENDING} ]; do n=$((n + 1)); sleep 1; done; ! kill -0 $p"
+        )
+        answer = course.session.guest.run(f"p=$(cat /run/worker.pid); kill -TERM $p; {wait}", seconds=_ENDING + 20)
+        expect(answer.status == 0, "the worker", f"did not end within {_ENDING} s of SIGTERM")
+
+    def crash(self, course: Course) -> None:
+        """By SIGKILL; then the script again."""
+        course.session.guest.run("kill -KILL $(cat /run/worker.pid); sleep 1")
+        self.start(course)
+
+    def log(self, course: Course) -> str:
+        """Of its file of the log."""
+        return course.session.guest.run("tail -n 15 /run/worker.log").text
 
 
 def worker_script(course: Course) -> str:
@@ -93,32 +156,28 @@ def worker_script(course: Course) -> str:
 
 
 def start_worker(course: Course) -> Seen:
-    """Start the worker and wait until it is registered; an earlier one of the same name does not count."""
-    guest = course.session.guest
+    """Start the worker and wait until it is registered."""
+    return registered(course, lambda: course.runner.start(course))
+
+
+def registered(course: Course, begin: Callable[[], object], *, seconds: int = 120) -> Seen:
+    """Wait until a worker is registered that ``begin`` had started; an earlier one of the same name does not count."""
     earlier = {worker["start_time"] for worker in course.fly.workers()}
-    guest.run("sh /run/worker.sh")
-    end = time.monotonic() + 120
+    begin()
+    end = time.monotonic() + seconds
     while time.monotonic() < end:
         found = [worker for worker in course.fly.workers() if worker["start_time"] not in earlier]
         if any(worker["state"] == "running" for worker in found):
             return Seen()
-        if guest.run("kill -0 $(cat /run/worker.pid)").status != 0:
+        if not course.runner.runs(course):
             break
         time.sleep(1)
-    said = guest.run("tail -n 15 /run/worker.log").text
-    raise RowError("the worker", f"did not register. The end of its log:\n{said}")
-
-
-def end_worker(course: Course) -> None:
-    """Ask the worker to end, and wait for it."""
-    wait = f"n=0; while kill -0 $p 2>/dev/null && [ $n -lt {_ENDING} ]; do n=$((n + 1)); sleep 1; done; ! kill -0 $p"
-    answer = course.session.guest.run(f"p=$(cat /run/worker.pid); kill -TERM $p; {wait}", seconds=_ENDING + 20)
-    expect(answer.status == 0, "the worker", f"did not end within {_ENDING} s of SIGTERM")
+    raise RowError("the worker", f"did not register. The end of its log:\n{course.runner.log(course)}")
 
 
 def stop(course: Course) -> Seen:
     """End the worker; the web node then forgets it."""
-    end_worker(course)
+    course.runner.end(course)
     end = time.monotonic() + 90
     while True:
         try:

@@ -96,6 +96,22 @@ class Fly:
         assert found is not None
         return Build(job=job, number=found.group(1))
 
+    def await_more(self, build: Build, *, seconds: int = 120) -> None:
+        """Wait until a build that runs says more than it has said by now. Raises RowError if it does not."""
+        end = time.monotonic() + seconds
+        before = self._said(build)
+        while time.monotonic() < end:
+            if self._said(build) != before:
+                return
+        raise RowError(f"job {build.job}", f"said nothing for {seconds} s but:\n{before[-1000:]}")
+
+    def _said(self, build: Build) -> str:
+        """What a build that runs has said so far; fly would go on watching."""
+        try:
+            return self.call("watch", "-j", f"{PIPELINE}/{build.job}", "-b", build.number, seconds=5)
+        except FlyError as error:
+            return error.said
+
     def await_build(self, build: Build, *, seconds: int = 300) -> Ended:
         """Wait for a build to end. Raises FlyError if it does not succeed."""
         said = self.call("watch", "-j", f"{PIPELINE}/{build.job}", "-b", build.number, seconds=seconds)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from crosscourse.manifest.boot import Registry
+
 # The host's loopback, as qemu's user-mode network shows it to the guest.
 HOST = "10.0.2.2"
 # A name that the guest's own name server knows.
@@ -15,6 +17,9 @@ IMAGE = "image"
 REPOSITORY = "crosscourse/image"
 COPY = "crosscourse/copy"
 TICKS = 25
+# What ends the task of the job `patient`: a file in its container.
+OVER = "/tmp/over"  # noqa: S108  # of the container
+_PATIENCE = 900
 
 # A line of output for each program: its name, its exit status, when it began and ended (in seconds), what it said.
 _TRY = """
@@ -58,9 +63,10 @@ def task(name: str, script: str, *, image: str = IMAGE, privileged: bool = False
     return {"task": name, "image": image, "privileged": privileged, "config": config}
 
 
-def pipeline(port: int) -> dict[str, Any]:
-    """The whole pipeline. ``port``: of the registry on the host's loopback."""
+def pipeline(port: int, understood: Registry) -> dict[str, Any]:
+    """The whole pipeline. ``port``: of the registry on the host's loopback. ``understood``: by the type for images."""
     get = {"get": IMAGE}
+    unfetched = {"skip_download": True} if understood.skip_download else {}
     tries = "\n".join(f"try {name} {command}" for name, (_, command) in PROGRAMS.items())
     jobs = {
         "get": [get],
@@ -92,21 +98,32 @@ def pipeline(port: int) -> dict[str, Any]:
             get,
             {"get": "oci", "resource": IMAGE, "params": {"format": "oci"}},
             task("look", "cat oci/digest; ls -l oci/image.tar", inputs=[{"name": "oci"}]),
-            {"put": "copy", "params": {"image": "oci/image.tar"}, "get_params": {"skip_download": True}},
+            {"put": "copy", "params": {"image": "oci/image.tar"}, "get_params": unfetched},
         ],
         "again": [get, task("again", "echo again")],
         "long": [
             get,
             task("long", f"n=0; while [ $n -lt {TICKS} ]; do n=$((n + 1)); echo tick $n; sleep 1; done; echo the end"),
         ],
+        "patient": [
+            get,
+            task(
+                "patient",
+                f"n=0; while [ ! -e {OVER} ]; do n=$((n + 1)); [ $n -lt {_PATIENCE} ] || exit 1; echo tick $n; sleep 1;"
+                " done; echo the end",
+            ),
+        ],
     }
     return {
-        "resources": [_resource(IMAGE, port, REPOSITORY), _resource("copy", port, COPY)],
+        "resources": [resource(IMAGE, port, REPOSITORY, understood), resource("copy", port, COPY, understood)],
         "jobs": [{"name": name, "plan": plan, "serial": True} for name, plan in jobs.items()],
     }
 
 
-def _resource(name: str, port: int, repository: str) -> dict[str, Any]:
-    source = {"repository": f"{HOST}:{port}/{repository}", "insecure": True}
+def resource(name: str, port: int, repository: str, understood: Registry) -> dict[str, Any]:
+    """A resource of an image in the registry on the host."""
+    source: dict[str, Any] = {"repository": f"{HOST}:{port}/{repository}", "tag": "latest"}
+    if understood.insecure:
+        source["insecure"] = True
     # The web node's own schedule is not waited for.
-    return {"name": name, "type": "registry-image", "check_every": "never", "source": {**source, "tag": "latest"}}
+    return {"name": name, "type": "registry-image", "check_every": understood.check_every, "source": source}

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from tasks.boot.guest import image
 from tasks.boot.host import registry
 from tasks.boot.report import Check, RowError, Seen, expect
-from tasks.boot.rows import pipeline
-from tasks.boot.rows.course import Course, end_worker, first_worker, start_web, start_worker, stop
-from tasks.boot.rows.fly import PIPELINE, Ended, lines_with
+from tasks.boot.rows import installed, pipeline, preflight
+from tasks.boot.rows.course import Course, Script, first_worker, registered, start_web, start_worker, stop
+from tasks.boot.rows.fly import PIPELINE, Build, Ended, lines_with
+from tasks.boot.rows.unit import Unit
 from tasks.boot.session import Session, start
 from tasks.boot.specs import WorkerBoot
 
@@ -21,14 +22,27 @@ _TOGETHER = ("programs", "flow", "flow", "unprivileged", "privileged", "fails", 
 
 def checks(session: Session, spec: WorkerBoot) -> Iterator[Check]:
     """The rows, in the order in which they are tried."""
-    course = Course(session=session, spec=spec)
+    given = spec.delivery
+    runner = Unit(installed=given.installed) if given else Script()
+    yield from rows(Course(session=session, spec=spec, runner=runner))
+
+
+def rows(course: Course) -> Iterator[Check]:
+    """The rows of a course."""
+    session, given = course.session, course.spec.delivery
 
     def row(name: str, title: str, act: Callable[[Course], Seen], *needs: str) -> Check:
         return Check(name=name, title=title, act=lambda: act(course), needs=needs)
 
     yield row("servers", "database, registry and web node on the host", _servers)
     yield row("boot", "the guest is up", lambda course: start(course.session))
-    yield row("worker", "the worker is registered", first_worker, "boot", "servers")
+    if given:
+        yield from installed.install_rows(session, given)
+        yield row(
+            "setup", "the worker is told its web node, which is told its key", installed.setup, "install", "servers"
+        )
+        yield from preflight.checks(course, given.installed)
+    yield row("worker", "the worker is registered", first_worker, "setup" if given else "boot", "servers")
     yield row("check", "a resource is checked", _check, "worker")
     yield row("get", "an image is fetched", _get, "check")
     yield row("task", "an unprivileged task runs", _programs, "get")
@@ -43,7 +57,13 @@ def checks(session: Session, spec: WorkerBoot) -> Iterator[Check]:
     yield row("put", "an image is fetched as OCI and put", _put, "get")
     yield row("restart", "a task outlives the worker's restart", _restart, "task")
     yield row("crash", "a killed worker comes back and runs a task", _crash, "task")
-    yield row("stop", "the worker ends and is pruned", stop, "worker")
+    if given:
+        yield row("upgrade", "a task outlives an upgrade of the package", _upgrade, "task")
+        if given.installed.drain:
+            yield row("drain", "a worker that is to drain ends when its task has", _drain, "task")
+        yield from installed.remove_rows(session, given)
+    else:
+        yield row("stop", "the worker ends and is pruned", stop, "worker")
 
 
 def _servers(course: Course) -> Seen:
@@ -52,7 +72,7 @@ def _servers(course: Course) -> Seen:
     course.store = stack.enter_context(registry.running(session.folder, session.logs))
     fly = start_web(course)
     image.push(course.store, pipeline.REPOSITORY, at.need(spec.image), spec.date, at.scratch)
-    fly.set_pipeline(pipeline.pipeline(course.store.port), at.scratch)
+    fly.set_pipeline(pipeline.pipeline(course.store.port, spec.registry), at.scratch)
     return Seen()
 
 
@@ -139,20 +159,57 @@ def _put(course: Course) -> Seen:
 def _restart(course: Course) -> Seen:
     """Stop the worker in the middle of a task, start it again, and see the task through to its end."""
     started = time.monotonic()
-    build = course.fly.trigger("long")
-    wait = (
-        "n=0; while [ $n -lt 60 ] && ! pgrep -f 'tick [$]n' >/dev/null; do n=$((n + 1)); sleep 1; done; [ $n -lt 60 ]"
-    )
-    expect(course.session.guest.run(wait, seconds=90).status == 0, "job long", "its task did not start within 60 s")
-    end_worker(course)
+    build = _begun(course, "long")
+    course.runner.end(course)
     start_worker(course)
-    ended = course.fly.await_build(build)
-    expect(bool(lines_with(ended.said, "the end")), "job long", f"did not reach its end:\n{ended.said}")
+    _await_end(course, build)
     return Seen(seconds=time.monotonic() - started)
 
 
+def _begun(course: Course, job: str) -> Build:
+    """A build whose task has begun to count."""
+    build = course.fly.trigger(job)
+    wait = (
+        "n=0; while [ $n -lt 60 ] && ! pgrep -f 'tick [$]n' >/dev/null; do n=$((n + 1)); sleep 1; done; [ $n -lt 60 ]"
+    )
+    expect(course.session.guest.run(wait, seconds=90).status == 0, f"job {job}", "its task did not start within 60 s")
+    return build
+
+
+def _await_end(course: Course, build: Build) -> None:
+    ended = course.fly.await_build(build)
+    expect(bool(lines_with(ended.said, "the end")), f"job {build.job}", f"did not reach its end:\n{ended.said}")
+
+
 def _crash(course: Course) -> Seen:
-    course.session.guest.run("kill -KILL $(cat /run/worker.pid); sleep 1")
-    start_worker(course)
+    registered(course, lambda: course.runner.crash(course))
     course.fly.await_build(course.fly.trigger("again"))
+    return Seen()
+
+
+def _upgrade(course: Course) -> Seen:
+    """Install a higher version in the middle of a task, which ends when it is told to, after that."""
+    assert course.spec.delivery is not None
+    given, session = course.spec.delivery, course.session
+    build = _begun(course, "patient")
+    registered(course, lambda: installed.upgrade(session, given))
+    # The web node asks for the task again a while after the worker is there: of one that has ended by then it says that
+    # there was an error.
+    course.fly.await_more(build)
+    words = ["-j", f"{PIPELINE}/patient", "-b", build.number, "-s", "patient", "--", "touch", pipeline.OVER]
+    course.fly.call("hijack", *words)
+    _await_end(course, build)
+    course.fly.await_build(course.fly.trigger("again"))
+    return Seen(remark=installed.version(session, given))
+
+
+def _drain(course: Course) -> Seen:
+    """End the unit in the way that waits for what runs: the task ends well, and the web node forgets the worker."""
+    assert course.spec.delivery is not None
+    build = _begun(course, "long")
+    installed.set_drain(course.session, course.spec.delivery.installed)
+    course.runner.end(course)
+    _await_end(course, build)
+    found = course.fly.workers()
+    expect(not found, "the web node", f"still knows the worker, as {', '.join(one['state'] for one in found)}")
     return Seen()

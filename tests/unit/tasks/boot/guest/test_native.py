@@ -139,7 +139,7 @@ def test_a_native_boot_makes_no_kernel_and_no_disks(concourse: Manifest, tmp_pat
     for step in steps.steps(concourse, layout(release, tmp_path), HOST, native=True):
         assert isinstance(step.spec, specs.WorkerBoot)
         assert step.spec.machine is None
-        assert step.spec.system == f"guest:{HOST}:tree"
+        assert step.spec.system == f"guest:{HOST}:{'managed-' if step.spec.scenario.installed else ''}tree"
         assert step.spec.oci_runtime
 
 

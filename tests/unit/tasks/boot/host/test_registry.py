@@ -102,8 +102,9 @@ def test_the_same_again_is_the_same_image(store: Registry, pushed: Image, layer:
     assert push(store, "a/image", layer, 1000, tmp_path) == pushed
 
 
-def test_every_target_has_its_entry() -> None:
-    assert {target.oci.name for target in load_targets().values()} <= {platform.name for platform in PLATFORMS}
+def test_every_target_that_is_booted_has_its_entry() -> None:
+    booted = {target.oci.name for target in load_targets().values() if target.machine}
+    assert booted <= {platform.name for platform in PLATFORMS}
     assert [platform.name for platform in PLATFORMS] == NAMES
     assert Oci(architecture="riscv64").name == "riscv64"
 

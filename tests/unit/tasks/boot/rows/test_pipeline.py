@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
+from crosscourse.manifest.boot import Registry
 from tasks.boot.report import RowError
 from tasks.boot.rows import pipeline, worker
 from tasks.boot.rows.fly import Build, Fly, FlyError, lines_with
 from tasks.boot.rows.pipeline import PROGRAMS, task
 from tests.unit.places import make_places
 
-PIPELINE = pipeline.pipeline(5000)
+PIPELINE = pipeline.pipeline(5000, Registry())
 RESOURCES = {resource["name"]: resource for resource in PIPELINE["resources"]}
 JOBS = {job["name"]: job["plan"] for job in PIPELINE["jobs"]}
 TASKS = [
@@ -29,7 +30,7 @@ TASKS = [
 
 def test_it_is_data() -> None:
     assert json.loads(json.dumps(PIPELINE)) == PIPELINE
-    assert pipeline.pipeline(5000) == PIPELINE
+    assert pipeline.pipeline(5000, Registry()) == PIPELINE
 
 
 def test_resources_are_on_the_hosts_registry() -> None:
@@ -73,7 +74,7 @@ def test_only_the_job_of_that_name_is_privileged() -> None:
 
 
 def test_the_jobs_that_a_worker_is_given_exist() -> None:
-    assert set(worker._TOGETHER) | {"get", "again", "long"} == set(JOBS)
+    assert set(worker._TOGETHER) | {"get", "again", "long", "patient"} == set(JOBS)
 
 
 def script_of(job: str) -> str:
@@ -243,3 +244,11 @@ def test_the_pipeline_is_given_as_a_file(fly: Fly, tmp_path: Path) -> None:
         f"{tmp_path} -t boot set-pipeline -n -p boot -c {tmp_path}/pipeline.json",
         f"{tmp_path} -t boot unpause-pipeline -p boot",
     ]
+
+
+def test_an_older_type_is_told_what_it_understands() -> None:
+    old = pipeline.pipeline(5000, Registry(insecure=False, skip_download=False, check_every="24h"))
+    assert all("insecure" not in resource["source"] for resource in old["resources"])
+    assert {resource["check_every"] for resource in old["resources"]} == {"24h"}
+    puts = [step for job in old["jobs"] for step in job["plan"] if "put" in step]
+    assert [step["get_params"] for step in puts] == [{}]

@@ -1,0 +1,78 @@
+"""What a tree of Debian packages lacks to be a Debian that is in charge of itself: what dpkg knows of its packages, and
+what the first start would ask or do.
+
+The scripts of these packages are not run; those of what is installed later are, by the guest's own dpkg.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from crosscourse.archive import Entry
+from crosscourse.debian.tree import RECORDS, Tree
+
+_DPKG = "var/lib/dpkg/"
+_LISTS = ".md5sums"
+_UNITS = "etc/systemd/system/"
+# Units that a guest has no use for, or that would write to what is another's: settings of a kernel that may be the
+# host's, terminals that it has not, and what waits for a message bus, as logins do.
+_MASKED = (
+    "dev-hugepages.mount",
+    "getty.target",
+    "proc-sys-fs-binfmt_misc.automount",
+    "sys-fs-fuse-connections.mount",
+    "sys-kernel-config.mount",
+    "sys-kernel-debug.mount",
+    "sys-kernel-tracing.mount",
+    "systemd-logind.service",
+    "systemd-modules-load.service",
+    "systemd-sysctl.service",
+)
+# Any will do; without one systemd takes each start for the first (machine-id(5)).
+_MACHINE_ID = "63726f7373636f757273652067756573"
+
+
+def managed(tree: Tree) -> Tree:
+    """The tree with all that apt, dpkg and systemd want to find there."""
+    done = {name: entry for name, entry in tree.items() if not name.startswith(RECORDS)}
+    for entry in (*_dpkg(tree), *_systemd()):
+        done[entry.name] = entry
+    return done
+
+
+def _dpkg(tree: Tree) -> Iterator[Entry]:
+    """dpkg's record of each package (dpkg-query(1)), and of its files."""
+    paragraphs = []
+    for name, entry in sorted(tree.items()):
+        if not name.startswith(RECORDS) or name.endswith(_LISTS):
+            continue
+        assert isinstance(entry.source, bytes)
+        control = entry.source.decode().strip("\n")
+        paragraphs.append(f"{control}\nStatus: install ok installed\n")
+        fields = dict(line.split(": ", 1) for line in control.splitlines() if ": " in line and line[0] != " ")
+        package = fields["Package"]
+        # Of those that can be there for several architectures, dpkg has a list for each.
+        if fields.get("Multi-Arch") == "same":
+            package = f"{package}:{fields['Architecture']}"
+        yield Entry(name=f"{_DPKG}info/{package}.list", source=_list(tree.get(f"{name}{_LISTS}")))
+    yield Entry(name=f"{_DPKG}status", source="\n".join(paragraphs).encode())
+
+
+def _list(sums: Entry | None) -> bytes:
+    """The list of a package's files with the folders above them, made of its list of digests."""
+    found = {"/."}
+    if sums is not None:
+        assert isinstance(sums.source, bytes)
+        for line in sums.source.decode(errors="surrogateescape").splitlines():
+            path = PurePosixPath("/") / line.split("  ", 1)[1]
+            found |= {str(path), *(str(parent) for parent in path.parents if parent.name)}
+    return "".join(f"{path}\n" for path in sorted(found)).encode(errors="surrogateescape")
+
+
+def _systemd() -> Iterator[Entry]:
+    yield Entry(name="etc/machine-id", source=f"{_MACHINE_ID}\n".encode(), mode=0o444)
+    yield Entry(name="etc/hostname", source=b"crosscourse\n")
+    yield Entry(name=f"{_UNITS}default.target", link="/usr/lib/systemd/system/multi-user.target")
+    for unit in _MASKED:
+        yield Entry(name=f"{_UNITS}{unit}", link="/dev/null")
