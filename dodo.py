@@ -4,7 +4,6 @@ A release (releases/*.toml) says what is built; a target (toolchains/targets.tom
 Each function below is a stage; ``./doit list`` names the tasks, ``./doit plan`` says what would be done and why.
 """
 
-import gc
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -16,8 +15,9 @@ import crosscourse.start.handover  # noqa: F401  # the first of ours: a doit tha
 from crosscourse.engine.step import Step
 from crosscourse.project import open_project
 from crosscourse.start import entrance
-from tasks import artifacts, assets, go_modules, lock, patches, sources, test_source, toolchain
+from tasks import artifacts, assets, go_modules, lock, patches, smoke, sources, test_source, toolchain
 from tasks.boot import steps as boot
+from tasks.image import steps as image
 from tasks.kinds import TABLES
 from tasks.package import steps as package
 from tasks.stages import for_each_target, groups, named_targets, tasks_of
@@ -25,8 +25,6 @@ from tasks.verify import steps as verify
 
 Tasks = Iterator[dict[str, Any]]
 
-# Thousands of objects that stay: looking through them for garbage again and again is a tenth of a no-op's time.
-gc.set_threshold(100_000, 50, 50)
 project = open_project(Path(__file__).resolve().parent, doit_cmd._CMDLINE_VARS or {}, TABLES)
 DOIT_CONFIG = project.doit_config()
 manifest, layout, settings = project.manifest, project.layout, project.settings
@@ -72,7 +70,7 @@ def task_modules() -> Tasks:
 
 def task_assets() -> Tasks:
     """What is the same for every target: the pages of a web node, programs to download."""
-    yield from once(assets.steps(manifest, layout))
+    yield from once([*assets.steps(manifest, layout), *image.once_steps(manifest, layout)])
 
 
 def task_compile() -> Tasks:
@@ -86,8 +84,10 @@ def task_rootfs() -> Tasks:
 
 
 def task_package() -> Tasks:
-    """7. The distribution, in dist/."""
-    yield from each_target("package", lambda target: package.steps(manifest, layout, target))
+    """7. The distribution, in dist/, in each form that people install."""
+    yield from each_target(
+        "package", lambda target: [*package.steps(manifest, layout, target), *image.steps(manifest, layout, target)]
+    )
 
 
 def task_verify() -> Tasks:
@@ -98,6 +98,11 @@ def task_verify() -> Tasks:
 def task_test_source() -> Tasks:
     """Upstream's own tests of the sources, on the host (`test-source:armv7`: for that target, under emulation)."""
     yield from test_source.tasks(manifest, layout, [] if named else targets, project.shared)
+
+
+def task_smoke() -> Tasks:
+    """Each program is started, under user-mode emulation where this machine can't run it."""
+    yield from each_target("smoke", lambda target: smoke.steps(manifest, layout, target))
 
 
 def task_guest() -> Tasks:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING, Protocol, cast
 
 from crosscourse.formats.entries import Entry, with_parents
 
@@ -23,11 +23,34 @@ __all__ = ["Entry", "with_parents", "write_tgz"]
 WORTH_STORING = 64 << 10
 
 
-def write_tgz(path: Path, entries: Iterable[Entry], *, epoch: int, threads: int | None = None) -> None:
+class Sum(Protocol):
+    """What a digest of hashlib is: fed piece by piece."""
+
+    def update(self, data: bytes, /) -> None: ...
+
+
+class _Summed:
+    """A file to write to that feeds a digest."""
+
+    def __init__(self, packed: GzipWriter, summed: Sum) -> None:
+        self._packed, self._summed = packed, summed
+
+    def write(self, data: bytes) -> int:
+        self._summed.update(data)
+        return self._packed.write(data)
+
+    def tell(self) -> int:
+        return self._packed.tell()
+
+
+def write_tgz(
+    path: Path, entries: Iterable[Entry], *, epoch: int, threads: int | None = None, summed: Sum | None = None
+) -> None:
     """Write a gzip-compressed tar (format ``ustar`` with GNU extensions for long names) to ``path``.
 
     ``epoch``: the time of every member, in seconds since 1970. Owners have numbers, no names.
     ``threads``: how many processors to use, all that are granted if it is None; the bytes are the same.
+    ``summed``: is given all bytes of the tar before they are compressed.
     Raises PackingError when the system ends a process that compresses.
     """
     # Here, not above: a build with nothing to do packs nothing, and must start fast.
@@ -39,7 +62,11 @@ def write_tgz(path: Path, entries: Iterable[Entry], *, epoch: int, threads: int 
         path.open("wb") as raw,
         GzipWriter(raw, threads=threads) as packed,
         # The cast: a tar that is written in order needs no more than write() and tell().
-        tarfile.open(fileobj=cast(IO[bytes], packed), mode="w", format=tarfile.GNU_FORMAT) as tar,
+        tarfile.open(
+            fileobj=cast(IO[bytes], _Summed(packed, summed) if summed else packed),
+            mode="w",
+            format=tarfile.GNU_FORMAT,
+        ) as tar,
     ):
         for entry in with_parents(entries):
             _add(tar, packed, entry, epoch)

@@ -43,13 +43,15 @@ class Layout:
     """The folders of one release in one project.
 
     ``root``: the project. ``release``: the stem of the manifest's file. ``cache``: what all checkouts of this user
-    share. ``override``: sources that are folders of the user's own.
+    share. ``override``: sources that are folders of the user's own. ``bases``: the releases that its manifest extends,
+    the nearest first.
     """
 
     root: Path
     release: str
     cache: Path
     override: Mapping[str, Path]
+    bases: tuple[str, ...] = ()
 
     @cached_property
     def build(self) -> Path:
@@ -71,13 +73,19 @@ class Layout:
         """The release's manifest."""
         return self.root / "releases" / f"{self.release}.toml"
 
-    def lock(self, target: str) -> Path:
-        """Which Debian packages a target's root filesystems are made of."""
-        return self.root / "releases" / "locks" / f"{self.release}.{target}.json"
+    def lock(self, target: str, *, own: bool = False) -> Path:
+        """Which Debian packages a target's root filesystems are made of. ``own``: of this release, where to write it;
+        else that of the nearest release it extends counts where it has none.
+        """
+        return self._lock(f"{target}.json", own=own)
 
-    def elm_lock(self, artifact: str) -> Path:
-        """At which commits the packages of an artifact's Elm are."""
-        return self.root / "releases" / "locks" / f"{self.release}.{artifact}.elm.json"
+    def elm_lock(self, artifact: str, *, own: bool = False) -> Path:
+        """At which commits the packages of an artifact's Elm are. ``own``: as above."""
+        return self._lock(f"{artifact}.elm.json", own=own)
+
+    def _lock(self, name: str, *, own: bool) -> Path:
+        places = [self.root / "releases" / "locks" / f"{release}.{name}" for release in (self.release, *self.bases)]
+        return places[0] if own else next((place for place in places if place.is_file()), places[0])
 
     @cached_property
     def home(self) -> Path:

@@ -11,8 +11,9 @@ from crosscourse.engine.shared import Shared
 from crosscourse.errors import CrosscourseError, UnknownNameError
 from crosscourse.git.fingerprint import Fingerprints
 from crosscourse.layout import Layout, check_path
-from crosscourse.manifest.load import load_manifest, read_toml
+from crosscourse.manifest.load import load
 from crosscourse.manifest.model import Manifest, Tables
+from crosscourse.manifest.reading import read_toml
 from crosscourse.settings import VARIABLES, Chosen, read_settings
 
 if TYPE_CHECKING:
@@ -67,8 +68,12 @@ def _chosen(manifest: Manifest, settings: Chosen) -> Manifest:
     """The manifest with those artifacts built that the settings say. Raises UnknownNameError, CrosscourseError."""
     import msgspec
 
-    if not settings.artifacts:
-        return manifest
+    c = msgspec.structs.replace(
+        manifest.c,
+        compiler=settings.toolchain or manifest.c.compiler,
+        own={**manifest.c.own, **settings.compiler},
+    )
+    manifest = msgspec.structs.replace(manifest, c=c)
     artifacts = dict(manifest.artifact)
     for name, built in settings.artifacts.items():
         if name not in artifacts:
@@ -123,19 +128,21 @@ def open_project(root: Path, variables: Mapping[str, str], tables: Tables) -> Pr
     """
     settings = read_settings(root, variables)
     path = find_release(root, settings.release or (root / DEFAULT).read_text(encoding="utf-8").strip())
-    manifest = load_manifest(path, patches=root / "vendor-patches", tables=tables)
-    _check_sources(root, manifest, settings)
-    manifest = _chosen(manifest, settings)
+    loaded = load(path, patches=root / "vendor-patches", tables=tables)
+    _check_sources(root, loaded.manifest, settings)
+    manifest = _chosen(loaded.manifest, settings)
     if settings.target is not None and settings.target not in manifest.release.targets:
         raise UnknownNameError("target", settings.target, manifest.release.targets)
     layout = Layout(
         root=root,
         release=path.stem,
+        bases=loaded.bases,
         cache=cache_folder(root, settings),
         override={name: Path(folder) for name, folder in settings.override.items()},
     )
     _check_paths(layout)
     shared = share(layout, settings)
+    shared.seen.links(settings.named)
     return Project(layout=layout, manifest=manifest, settings=settings, shared=shared, tables=tables)
 
 

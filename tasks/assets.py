@@ -73,7 +73,7 @@ def lock_steps(manifest: Manifest, layout: Layout) -> Iterator[Step]:
                     path=layout.checkout(table.source),
                     reads=Reads.of(files=[f"{table.elm}/elm.json"]),
                 ),
-                place=layout.elm_lock(name),
+                place=layout.elm_lock(name, own=True),
                 probe=asked,
                 removed_by="nobody",
             )

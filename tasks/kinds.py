@@ -13,7 +13,7 @@ from crosscourse.manifest.boot import BootPrograms, BootWorker
 from crosscourse.manifest.locks import Lock
 from crosscourse.manifest.model import Artifact, Manifest, Tables
 from tasks import names
-from tasks.compile import c_program, go_binary, settings, static_library
+from tasks.compile import c_program, generated, go_binary, settings, source_file, static_library
 from tasks.members import Member
 from tasks.rootfs import debian, native
 from tasks.web import go_download, node_assets
@@ -62,6 +62,8 @@ KINDS: Mapping[str, Kind[Any, Any]] = {
     "go-binary": go_binary,
     "c-program": c_program,
     "static-library": static_library,
+    "generated-source": generated,
+    "source-file": source_file,
     "resource-type": native,
     "debian-resource-type": debian,
     "node-assets": node_assets,

@@ -18,6 +18,7 @@ from crosscourse.manifest.locks import Wanted
 from crosscourse.manifest.model import Manifest
 from tasks import names
 from tasks.boot import steps as boot
+from tasks.image import steps as image
 from tasks.rootfs import debian
 from toolchains.targets import get_target
 
@@ -50,7 +51,7 @@ def steps(manifest: Manifest, layout: Layout, target: str) -> Iterator[Step]:
                 sets=sets, optional=tuple(name for name, table in manifest.artifact.items() if not table.built)
             ),
             work=lock,
-            place=layout.lock(target),
+            place=layout.lock(target, own=True),
             probe=asked,
             removed_by="nobody",
         )
@@ -60,7 +61,7 @@ def wanted(manifest: Manifest, target: str) -> dict[str, Wanted]:
     """What is made of Debian packages for a target, by name."""
     machine = get_target(target)
     found = {name: debian.wanted(manifest, machine, table) for name, table in manifest.of(debian.DebianResourceType)}
-    return {**found, **boot.wanted(manifest, machine)}
+    return {**found, **image.wanted(manifest, machine), **boot.wanted(manifest, machine)}
 
 
 def asked(_spec: Locking, _path: Path) -> str:

@@ -52,9 +52,19 @@ def package(target: str, form: str) -> str:
     return f"package:{target}:{form}"
 
 
+def image(target: str, name: str) -> str:
+    """The step that makes an image for one target."""
+    return package(target, f"{name}.image")
+
+
 def verify(target: str, what: str) -> str:
     """The step that checks a distribution."""
     return f"verify:{target}:{what}"
+
+
+def smoke(target: str) -> str:
+    """The step that starts each program."""
+    return f"smoke:{target}:programs"
 
 
 def guest(target: str, part: str) -> str:

@@ -53,6 +53,11 @@ def unfit(spec: PatchedSource, place: Path) -> str | None:
     return None
 
 
+def mark(place: Path) -> tuple[Path, ...]:
+    """What ``unfit`` looks at."""
+    return (mark_file(place),)
+
+
 def patched_commit(_spec: PatchedSource, place: Path) -> str:
     """The commit of a checkout."""
     return read_mark(place).commit
@@ -100,6 +105,7 @@ def _patch_step(manifest: Manifest, layout: Layout, name: str, source: Source, o
         place=place,
         paths={VENDOR_PATCHES: layout.vendor_patches, FAILURE: layout.failed_patches(name)},
         probe=unfit,
+        probed=mark,
         result=patched_commit,
         removed_by="clean --all",
         remover=_remove,

@@ -15,7 +15,7 @@ Tasks = Iterator[dict[str, Any]]
 
 # Stages whose steps need nothing of another target's: those without a target, and the rest.
 _OF_NO_TARGET = ("toolchain", "source", "patch", "assets", "lock-elm")
-_OF_ONE_TARGET = ("modules", "compile", "rootfs", "package", "verify", "build")
+_OF_ONE_TARGET = ("modules", "compile", "rootfs", "package", "verify", "smoke", "build")
 
 
 def named_targets(words: Iterable[str], targets: Sequence[str]) -> list[str] | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from crosscourse.view.progress import plain_text, plural
 from tasks import go_modules, names
 from tasks.stages import tasks_of
 from toolchains import go
+from toolchains.emulators import find_emulator
 from toolchains.targets import Target, get_target, host_goarch
 
 # MiB. A guess: linking a test program with most of a source in it takes less than linking the whole.
@@ -45,7 +45,7 @@ class SourceTestsError(CrosscourseError):
 class SourceTests(Spec, frozen=True, kw_only=True):
     """Tests of a source. ``target``, ``go_env``: none for the host. ``emulator``: none where this machine runs them.
 
-    ``downloads``: whether the Go modules come from a proxy.
+    ``downloads``: whether the Go modules come from a proxy. ``import_path``: of a source without a ``go.mod``.
     """
 
     source: str
@@ -53,20 +53,10 @@ class SourceTests(Spec, frozen=True, kw_only=True):
     flags: list[str]
     test_flags: list[str]
     downloads: bool
+    import_path: str = ""
     target: str
     go_env: dict[str, str]
     emulator: str
-
-
-class EmulatorMissingError(CrosscourseError):
-    """The host can't run a target's programs, and there is no emulator for them."""
-
-    def __init__(self, spec: SourceTests) -> None:
-        super().__init__(
-            f"tests for {spec.target}",
-            f"this machine can't run them without {spec.emulator}, which was not found",
-            "Install it: apt-get install qemu-user-static (Debian, Ubuntu), dnf install qemu-user-static (Fedora)",
-        )
 
 
 def tasks(manifest: Manifest, layout: Layout, targets: Sequence[str], shared: Shared) -> Iterator[dict[str, Any]]:
@@ -94,9 +84,10 @@ def _step(manifest: Manifest, layout: Layout, target: Target | None, name: str) 
         spec=SourceTests(
             source=name,
             packages=source.test,
-            flags=_flags(manifest.go),
+            flags=[*_flags(manifest.go), *go.vendor_flags(source.modules, source.import_path)],
             test_flags=source.test_flags,
             downloads=source.modules == "proxy",
+            import_path=source.import_path or "",
             target=target.name if target else "",
             go_env=target.go_env if target else {},
             emulator=target.elf.emulator if target and target.goarch != host_goarch() else "",
@@ -137,7 +128,11 @@ def test(spec: SourceTests, at: Places) -> None:
         target=spec.go_env,
         GINKGO_NO_COLOR="true",
     )
-    emulator = find_emulator(spec, env["PATH"]) if spec.emulator else None
+    if spec.import_path:
+        env |= go.without_modules(home, spec.import_path, at.source)
+    emulator = None
+    if spec.emulator:
+        emulator = find_emulator(spec.emulator, env["PATH"], what=f"tests for {spec.target}")
     if spec.downloads:
         at.status("downloading modules")
         go_modules.download(
@@ -151,7 +146,9 @@ def test(spec: SourceTests, at: Places) -> None:
     try:
         # Packages first: what follows a flag that Go does not know, as of ginkgo, is the test's (go help test).
         said = at.run(
-            [*command, *spec.packages, *spec.test_flags], env=env | {"GOTMPDIR": str(at.scratch)}, cwd=at.source
+            [*command, *(go.named(package, spec.import_path) for package in spec.packages), *spec.test_flags],
+            env=env | {"GOTMPDIR": str(at.scratch)},
+            cwd=at.source,
         )
     except process.CommandError as error:
         said = at.log.read_text(encoding="utf-8", errors="replace")
@@ -166,14 +163,6 @@ def test(spec: SourceTests, at: Places) -> None:
         )
     count = plural(len(passed), "package", "packages")
     at.report(f"{spec.source}: {count} passed" + (f" for {spec.target}" if spec.target else ""))
-
-
-def find_emulator(spec: SourceTests, path: str) -> str:
-    """The emulator that runs a target's programs, found on ``path``. Raises EmulatorMissingError."""
-    for name in (spec.emulator, f"{spec.emulator}-static"):
-        if found := shutil.which(name, path=path):
-            return found
-    raise EmulatorMissingError(spec)
 
 
 def packages(output: str) -> list[str]:

@@ -40,6 +40,7 @@ def steps(toolchain: Mapping[str, str], folder: Path) -> Iterator[Step]:
             place=place,
             provides={"program": program(tool, folder)} if tool.program else {},
             probe=missing,
+            probed=stamp,
             result=installed,
             sound=damaged,
             removed_by="nobody",
@@ -92,6 +93,11 @@ def _cache(tool: Tool, folder: Path) -> Path | None:
 def missing(spec: PinnedTool, place: Path) -> str | None:
     """What a plan says if the tool is not there: one look at one file."""
     return None if (place / STAMP).exists() else f"{spec.title} is not in the cache folder"
+
+
+def stamp(place: Path) -> tuple[Path, ...]:
+    """What ``missing`` looks at."""
+    return (place / STAMP,)
 
 
 def installed(spec: PinnedTool, _place: Path) -> str:

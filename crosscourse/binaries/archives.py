@@ -67,10 +67,13 @@ def path_in(archive: str, name: str) -> str:
     return f"{archive}{NESTED}{_printable(name)}" if archive else _printable(name)
 
 
-def members(archive: Path, keep: Callable[[str], bool] = lambda _name: False) -> Iterator[Found]:
+def members(
+    archive: Path, keep: Callable[[str], bool] = lambda _name: False, *, depth: int = MAX_DEPTH
+) -> Iterator[Found]:
     """Every member of a tar archive, in the archive's order, and of the archives in it, behind each of these.
 
-    ``keep``: whether a member of that name is one whose content is wanted, if it is short. Raises ArchiveError if
+    ``keep``: whether a member of that name is one whose content is wanted, if it is short. ``depth``: how many archives
+    in each other are looked into; what is deeper is a member like any other. Raises ArchiveError if
     ``archive`` itself is no archive or damaged; what is wrong with one in it is told as a ``problem`` of that.
     """
     try:
@@ -84,7 +87,7 @@ def members(archive: Path, keep: Callable[[str], bool] = lambda _name: False) ->
             if not is_packed(content.peek(BLOCK)):
                 break
             content = unpacked(content, str(archive), budget)
-        yield from _Walk(keep=keep, budget=budget).walk(content, str(archive), inside="", depth=1)
+        yield from _Walk(keep=keep, budget=budget, most=depth).walk(content, str(archive), inside="", depth=1)
 
 
 class _BrokenHeaderError(tarfile.TarError):
@@ -123,6 +126,7 @@ class _Walk:
 
     keep: Callable[[str], bool]
     budget: Budget
+    most: int
 
     def walk(self, content: io.BufferedReader, name: str, *, inside: str, depth: int) -> Iterator[Found]:
         """The members of a tar archive that ``content`` is at the beginning of."""
@@ -186,6 +190,8 @@ class _Walk:
         self, file: io.BufferedReader, name: str, member: Member, inside: str, depth: int
     ) -> Iterator[Found]:
         """The members of a file of an archive, if that is an archive too, or a sentence why they can't be had."""
+        if depth >= self.most < MAX_DEPTH:
+            return
         try:
             while is_packed(start := file.peek(BLOCK)):
                 if depth >= MAX_DEPTH:

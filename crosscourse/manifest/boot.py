@@ -15,7 +15,17 @@ import msgspec
 from crosscourse.errors import nearest
 from crosscourse.manifest.model import Boot, Manifest
 from crosscourse.manifest.places import place_problems
-from crosscourse.manifest.types import DebianPackage, Line, Name, RelativePath, Status, Table, Variable, Word
+from crosscourse.manifest.types import (
+    DebianPackage,
+    Line,
+    Name,
+    RelativePath,
+    RootPath,
+    Status,
+    Table,
+    Variable,
+    Word,
+)
 
 PROGRAM_SOURCES = (".c", ".go", ".sh")
 _VALUE = re.compile(r"\{([a-z0-9-]+)\.[a-z-]+\}")
@@ -33,6 +43,50 @@ class BootProgram(Table, frozen=True, kw_only=True):
     status: Status = 0
 
 
+class Fault(Table, frozen=True, kw_only=True):
+    """``[boot.installed.fault.NAME]``: something that is made wrong in the guest, for the preflight to find.
+
+    ``make``, ``undo``: lines for a shell. ``says``: a text that it says then; ``status``: its exit status.
+    """
+
+    make: Line
+    undo: Line
+    says: Line
+    status: Status
+
+
+class Installed(Table, frozen=True, kw_only=True):
+    """``[boot.installed]``: what people install by apt, in a guest that has Debian's own init and apt.
+
+    ``guest``: that guest's Debian packages. ``package``: the one of the release that is installed; ``unit``: what it
+    is started as. ``expect``: a text that a unit which runs once leaves in the journal. Of a worker: ``setup``: the
+    command that tells it its web node, with ``{tsa}``, ``{tsa-key}``, ``{name}`` and ``{runtime}``; ``key``: the file
+    with the worker's public key, ``settings``: the file for more settings, ``drain``: one with which the unit waits
+    for tasks when it is to end, ``preflight``: the command that says what is wrong with a machine; ``of-kernel``:
+    texts of its lines that speak of the kernel, which in a native guest is this machine's.
+    """
+
+    guest: Annotated[list[DebianPackage], msgspec.Meta(min_length=1)]
+    package: DebianPackage
+    unit: Line
+    expect: Line = ""
+    setup: list[Line] = []
+    key: RootPath | None = None
+    settings: RootPath | None = None
+    drain: Line = ""
+    preflight: list[Line] = []
+    of_kernel: list[Line] = []
+    fault: dict[Name, Fault] = {}
+
+    def problems(self, manifest: Manifest) -> Iterator[str]:
+        """What is not in the release."""
+        if self.package not in manifest.package:
+            found = nearest(self.package, manifest.package)
+            yield f"boot.installed.package: there is no package '{self.package}'. {found}"
+        if self.fault and not self.preflight:
+            yield "boot.installed.fault: nothing finds a fault without `preflight`"
+
+
 class Scenario(Table, frozen=True, kw_only=True):
     """``[boot.scenario.NAME]``: one boot of the worker.
 
@@ -40,17 +94,33 @@ class Scenario(Table, frozen=True, kw_only=True):
     that the guest mounts. ``env``: more of the worker's environment; ``{root}`` stands for the distribution's folder.
     ``files``: what the guest has beside, its path → a text. ``extra``: not part of ``boot``, only of ``boot-more``.
     ``rows``: ``worker``: what a container needs, one by one; ``types``: each of ``[boot.try]``, and then ``image`` is
-    the name of the one that gets an image for tasks, and in ``env`` and ``files`` there may be values of servers.
+    the name of the one that gets an image for tasks, and in ``env`` and ``files`` there may be values of servers;
+    ``image``: the worker runs in a container of the release's ``[image]`` of the name ``image``. ``installed``: the
+    worker is installed as ``[boot.installed]`` says, in place of unpacked.
     """
 
     runtime: Word
     cgroup: Literal[1, 2] = 2
     volumes: Word = "overlay"
-    rows: Literal["worker", "types"] = "worker"
+    rows: Literal["worker", "types", "image", "builds"] = "worker"
     env: dict[Variable, Line] = {}
     files: dict[RelativePath, str] = {}
     image: Name | None = None
+    installed: bool = False
     extra: bool = False
+
+
+class Registry(Table, frozen=True, kw_only=True):
+    """``[boot.registry]``: what the release's own resource type for images understands; older ones understand less.
+
+    ``insecure``: the field of a source by which a registry may be asked without TLS; without it that is told by its
+    address. ``skip-download``: the parameter by which what was put is not got. ``check-every``: what a resource says
+    that is not to be checked by itself.
+    """
+
+    insecure: bool = True
+    skip_download: bool = True
+    check_every: Line = "never"
 
 
 class Server(Table, frozen=True, kw_only=True):
@@ -80,14 +150,19 @@ class Try(Table, frozen=True, kw_only=True):
 
 
 class BootPrograms(Boot, frozen=True, kw_only=True, tag="programs"):
-    """Programs of the distribution are run in the guest, one after the other."""
+    """Programs of the distribution are run in the guest, one after the other. ``installed``: and a package of them is
+    installed in another guest.
+    """
 
     program: dict[Name, BootProgram]
+    installed: Installed | None = None
 
     def problems(self, manifest: Manifest, root: Path) -> Iterator[str]:  # noqa: ARG002  # one signature for all kinds
         """Programs that the distribution does not have."""
         for name, program in self.program.items():
             yield from _program_problems(f"boot.program.{name}.command", program.command[0], manifest)
+        if self.installed:
+            yield from self.installed.problems(manifest)
 
 
 class BootWorker(Boot, frozen=True, kw_only=True, tag="worker"):
@@ -97,7 +172,8 @@ class BootWorker(Boot, frozen=True, kw_only=True, tag="worker"):
     that starts containers, which a native guest may have to be careful with.
     ``image``: Debian packages of the image that the pipeline's tasks run in.
     ``image-programs``: programs compiled for that image, path in the image → C or Go file of the project.
-    ``untried``: resource types that no ``[boot.try]`` tries, and why.
+    ``installed``: how scenarios that say so have it. ``untried``: resource types that no ``[boot.try]`` tries, and why.
+    ``registry``: what the type for images understands.
     """
 
     concourse: Name
@@ -106,6 +182,8 @@ class BootWorker(Boot, frozen=True, kw_only=True, tag="worker"):
     image: Annotated[list[DebianPackage], msgspec.Meta(min_length=1)]
     image_programs: dict[RelativePath, RelativePath] = {}
     scenario: dict[Name, Scenario]
+    installed: Installed | None = None
+    registry: Registry = Registry()
     server: dict[Name, Server] = {}
     try_: dict[Name, Try] = msgspec.field(default={}, name="try")
     untried: dict[Name, Line] = {}
@@ -125,10 +203,16 @@ class BootWorker(Boot, frozen=True, kw_only=True, tag="worker"):
         if all(scenario.extra for scenario in self.scenario.values()):
             yield "boot.scenario: none is part of `boot`: at least one has to be without `extra`"
         yield from self._type_problems(manifest)
+        yield from self._installed_problems(manifest)
         for name, scenario in self.scenario.items():
             if scenario.rows == "types" and scenario.image not in self.try_:
                 found = nearest(scenario.image or "", self.try_)
                 yield f"boot.scenario.{name}.image: there is no try '{scenario.image or ''}'. {found}"
+            if scenario.rows in ("image", "builds") and scenario.image not in manifest.image:
+                found = nearest(scenario.image or "", manifest.image)
+                yield f"boot.scenario.{name}.image: there is no image '{scenario.image or ''}'. {found}"
+            if scenario.rows == "image" and not self.oci_runtime:
+                yield f"boot.scenario.{name}.rows: there is no boot.oci-runtime that could start a container"
             yield from self._value_problems(f"boot.scenario.{name}", scenario)
         for name, one in self.try_.items():
             yield from self._value_problems(f"boot.try.{name}", one)
@@ -139,6 +223,17 @@ class BootWorker(Boot, frozen=True, kw_only=True, tag="worker"):
         for server in dict.fromkeys(_VALUE.findall(text)):
             if server not in self.server:
                 yield f"{key}: there is no server '{server}'. {nearest(server, self.server)}"
+
+    def _installed_problems(self, manifest: Manifest) -> Iterator[str]:
+        """What scenarios with an installed worker lack."""
+        wanting = [name for name, scenario in self.scenario.items() if scenario.installed]
+        if self.installed is None:
+            yield from (f"boot.scenario.{name}.installed: there is no [boot.installed]" for name in wanting)
+            return
+        yield from self.installed.problems(manifest)
+        for key in ("setup", "key", "settings"):
+            if wanting and not getattr(self.installed, key):
+                yield f"boot.installed.{key}: this key is missing: a worker has to be told its web node"
 
     def _type_problems(self, manifest: Manifest) -> Iterator[str]:
         """Types that there are not, and types that nobody speaks of."""

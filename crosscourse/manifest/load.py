@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Union
+from typing import Union
 
 import msgspec
 
 from crosscourse.errors import ManifestError, nearest
-from crosscourse.manifest import packages
+from crosscourse.manifest import images, packages, placeholders, references
+from crosscourse.manifest.extending import Extension, read_whole
 from crosscourse.manifest.model import Manifest, Release, Tables
 from crosscourse.manifest.places import place_problems
 from crosscourse.manifest.problems import MOST, type_problems
+from crosscourse.manifest.reading import TOO_DEEP, read_toml
 from crosscourse.manifest.types import Name
 
-MAX_SIZE = 1 << 20
-TOO_DEEP = "tables or arrays are nested too deep"
-# Keys of so many parts are refused unread: Python's reader of TOML takes minutes for one of some ten thousand.
-_MANY = 50
-_PART = rb"""(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')"""
-_LONG_KEY = re.compile(rb"(?<![A-Za-z0-9_-])" + _PART + rb"(?:[ \t]*\.[ \t]*" + _PART + rb"){%d}" % _MANY)
 # What is packed counts seconds since 1970; file systems and archives differ in when they end, all of them later.
 EARLIEST = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 LATEST = dt.datetime(2201, 1, 1, tzinfo=dt.timezone.utc)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """A manifest as it was read. ``bases``: the releases that it extends, the nearest first."""
+
+    manifest: Manifest
+    bases: tuple[str, ...]
 
 
 def load_manifest(path: Path, *, patches: Path, tables: Tables) -> Manifest:
@@ -36,41 +40,24 @@ def load_manifest(path: Path, *, patches: Path, tables: Tables) -> Manifest:
     ``patches``: the folder of vendor patches, where each one that is named must be. ``tables``: the kinds that a
     manifest may use. Raises ManifestError with every problem of the file.
     """
+    return load(path, patches=patches, tables=tables).manifest
+
+
+def load(path: Path, *, patches: Path, tables: Tables) -> Loaded:
+    """The same, with the releases that it extends."""
     expected = _manifest_of(tables)
+    whole = read_whole(path)
     try:
-        data = read_toml(path)
-        manifest = msgspec.convert(data, expected)
+        manifest = msgspec.convert(whole.data, expected)
     except msgspec.ValidationError as error:
-        raise ManifestError(str(path), type_problems(data, expected) or [str(error)]) from None
+        problems = type_problems(whole.data, expected) or [str(error)]
+        raise ManifestError(str(path), whole.attributed(problems)) from None
     except RecursionError:
         raise ManifestError(str(path), [TOO_DEEP]) from None
     problems = list(islice(_all_problems(manifest, patches, path), MOST))
     if problems:
-        raise ManifestError(str(path), problems)
-    return manifest
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """What a manifest's file says, of whatever types. Raises ManifestError."""
-    import msgspec.toml
-
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ManifestError(str(path), [f"can't be read: {error.strerror}"]) from None
-    if len(content) > MAX_SIZE:
-        raise ManifestError(str(path), [f"{len(content)} bytes: a manifest has at most {MAX_SIZE}"])
-    # A line without so many dots has no such key: told fast, as this is read at each start.
-    if any(line.count(b".") >= _MANY and _LONG_KEY.search(line) for line in content.split(b"\n")):
-        raise ManifestError(str(path), [TOO_DEEP])
-    try:
-        data = msgspec.toml.decode(content)
-    except (msgspec.DecodeError, ValueError) as error:
-        raise ManifestError(str(path), [f"not valid TOML: {error}"]) from None
-    except RecursionError:
-        raise ManifestError(str(path), [TOO_DEEP]) from None
-    assert isinstance(data, dict)
-    return data
+        raise ManifestError(str(path), whole.attributed(problems))
+    return Loaded(manifest=manifest, bases=whole.bases)
 
 
 def schema(tables: Tables) -> dict[str, object]:
@@ -79,6 +66,30 @@ def schema(tables: Tables) -> dict[str, object]:
     made["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     made["title"] = "crosscourse release manifest"
     return made
+
+
+def schema_of_extending(tables: Tables) -> dict[str, object]:
+    """The schema of a manifest that extends another one: the same keys, none of which has to be there but its own."""
+    made = schema(tables)
+    _require_nothing(made)
+    own = msgspec.json.schema(Extension)["$defs"][Extension.__name__]
+    defined = made["$defs"]
+    assert isinstance(defined, dict)
+    whole = defined[Manifest.__name__]
+    whole["properties"] = {**own["properties"], **whole["properties"]}
+    whole["required"] = own["required"]
+    made["title"] = "crosscourse release manifest that extends another one"
+    return made
+
+
+def _require_nothing(schema: object) -> None:
+    """Take ``required`` out of each table of a schema. What is in lists stays: a list is said as a whole."""
+    if isinstance(schema, dict):
+        if schema.get("type") == "object":
+            schema.pop("required", None)
+        for key, value in schema.items():
+            if key != "items":
+                _require_nothing(value)
 
 
 def _manifest_of(tables: Tables) -> type[Manifest]:
@@ -124,7 +135,7 @@ def _makes(path: Path, release: Release) -> bool:
         # To parse each manifest at each start would take longer than all else that a start does.
         if release.version.rpartition("-")[2].encode() not in content and b"\\u" not in content.lower():
             return False
-        other = read_toml(path).get("release")
+        other = (read_whole(path).data if "extends" in (read := read_toml(path)) else read).get("release")
     except (OSError, ManifestError):
         return False
     named = (other.get("name"), other.get("version")) if isinstance(other, dict) else (None, None)
@@ -138,15 +149,26 @@ def _reference_problems(manifest: Manifest, patches: Path) -> Iterator[str]:
         key = f"artifact.{name}"
         if artifact.source not in manifest.source:
             yield f"{key}.source: there is no source '{artifact.source}'. {nearest(artifact.source, manifest.source)}"
-        if artifact.uses_c_compiler and "zig" not in manifest.toolchain:
+        if artifact.uses_c_compiler and manifest.c.compiler == "zig" and "zig" not in manifest.toolchain:
             yield f"{key}: needs a C compiler, but [toolchain] names no version of zig"
         if not artifact.built and not artifact.can_be_left_out:
             yield f"{key}.built: others need it, so it can't be left out"
         yield from artifact.problems(key, manifest)
     yield from _path_problems(manifest)
     yield from _package_problems(manifest, patches.parent)
+    yield from _smoke_problems(manifest)
     if manifest.boot:
         yield from manifest.boot.problems(manifest, patches.parent)
+
+
+def _smoke_problems(manifest: Manifest) -> Iterator[str]:
+    """Names that are of no program, and words that nothing fills in."""
+    for name, table in manifest.smoke.items():
+        key = f"smoke.{name}"
+        yield from references.program_problems(key, name, manifest)
+        yield from placeholders.problems(f"{key}.expect", table.expect)
+        if table.lasts and table.status:
+            yield f"{key}.status: what lasts has none"
 
 
 def _package_problems(manifest: Manifest, root: Path) -> Iterator[str]:
@@ -154,6 +176,9 @@ def _package_problems(manifest: Manifest, root: Path) -> Iterator[str]:
     yield from packages.problems(manifest.package, manifest.packaging, paths, manifest.artifact, root)
     if manifest.package and packages.TOOL not in manifest.toolchain:
         yield f"package: made by {packages.TOOL}, but [toolchain] names no version of it"
+    if manifest.image and images.TOOL not in manifest.toolchain:
+        yield f"image: pushed by {images.TOOL}, but [toolchain] names no version of it"
+    yield from images.problems(manifest.image, paths.values(), debian=manifest.debian is not None, root=root)
 
 
 def _source_problems(manifest: Manifest, patches: Path) -> Iterator[str]:
@@ -161,6 +186,8 @@ def _source_problems(manifest: Manifest, patches: Path) -> Iterator[str]:
         key = f"source.{name}"
         if "://" in source.url and source.commit is None:
             yield f"{key}.commit: this key is missing: a source that is fetched is pinned by its commit"
+        if source.import_path and source.modules == "proxy":
+            yield f"{key}.import-path: a source without a go.mod names no modules that a proxy could be asked for"
         if source.test and "go" not in manifest.toolchain:
             yield f"{key}.test: run by Go, but [toolchain] names no version of go"
         if source.test_flags and not source.test:

@@ -13,11 +13,14 @@ from typing import Annotated, ClassVar, Literal, TypeVar
 
 import msgspec
 
+from crosscourse.manifest.images import Image
 from crosscourse.manifest.packages import Package, Packaging
+from crosscourse.manifest.smoke import Smoke
 from crosscourse.manifest.types import (
     Commit,
     DebianPackage,
     GoFlag,
+    GoImport,
     GoPackages,
     GoTag,
     KernelModule,
@@ -57,14 +60,36 @@ class GoSettings(Table, frozen=True, kw_only=True):
     tags: list[GoTag] = []
 
 
+class OwnCompiler(Table, frozen=True, kw_only=True):
+    """A C compiler of a person's own for a target: GCC, or what is called like it.
+
+    ``prefix``: what stands before the names of its programs, with their folder: ``/opt/x/bin/arm-linux-musleabihf-``.
+    ``sysroot``: another one than its own. ``flags``: what it is told of the target. ``glibc``: whether that is its C
+    library: static programs are then linked by gold.
+    """
+
+    prefix: Line
+    sysroot: Line | None = None
+    flags: list[Line] = []
+    glibc: bool = False
+
+
+class CSettings(Table, frozen=True, kw_only=True):
+    """``[c]``: which C ``compiler`` all C code of the release is made by; ``own``: by target, for ``path``."""
+
+    compiler: Name = "zig"
+    own: dict[Name, OwnCompiler] = {}
+
+
 class Source(Table, frozen=True, kw_only=True):
     """``[source.NAME]``: an upstream repository at a commit.
 
     ``url`` may be relative to the project (``examples/printer``): a folder that is turned into a git
     repository on the fly; then ``commit`` and ``tag`` are left out. ``omit``: paths that are not checked out,
     as patterns of git's sparse-checkout. ``patches``: files of ``vendor-patches``, in order.
-    ``modules``: where the Go dependencies come from. ``test``: Go packages whose own tests are run by ``test-source``,
-    with the flags ``test-flags`` of ``go test``. ``why``: why this version.
+    ``modules``: where the Go dependencies come from. ``import-path``: what its Go packages call each other by, of a
+    source from before Go had modules, without a ``go.mod``. ``test``: Go packages whose own tests are run by
+    ``test-source``, with the flags ``test-flags`` of ``go test``. ``why``: why this version.
     """
 
     url: Url
@@ -74,6 +99,7 @@ class Source(Table, frozen=True, kw_only=True):
     omit: list[Line] = []
     patches: list[RelativePath] = []
     modules: Literal["proxy", "vendor", "none"] = "none"
+    import_path: GoImport | None = None
     test: list[GoPackages] = []
     test_flags: list[GoFlag] = []
     why: str = ""
@@ -97,7 +123,8 @@ class Artifact(Table, frozen=True, kw_only=True, tag_field="kind"):
     ``memory``: the peak of its biggest step in MiB, for the scheduler; measured, rounded up.
     ``built``: whether it is made unless a person says otherwise.
 
-    ``is_program``, ``is_library``, ``is_asset``: what other artifacts can use it as. ``is_resource_type``: whether a
+    ``is_program``, ``is_library``, ``is_asset``: what other artifacts can use it as; ``is_embedded``: an
+    asset that a program has in it byte for byte. ``is_resource_type``: whether a
     worker offers it to pipelines. ``can_be_left_out``: whether the rest of a distribution can be made
     without it. ``for_other_machines``: whether what it holds is not for the target.
     """
@@ -105,6 +132,7 @@ class Artifact(Table, frozen=True, kw_only=True, tag_field="kind"):
     is_program: ClassVar[bool] = False
     is_library: ClassVar[bool] = False
     is_asset: ClassVar[bool] = False
+    is_embedded: ClassVar[bool] = False
     is_resource_type: ClassVar[bool] = False
     can_be_left_out: ClassVar[bool] = False
     for_other_machines: ClassVar[bool] = False
@@ -161,11 +189,14 @@ class Manifest(Table, frozen=True, kw_only=True):
     release: Release
     toolchain: dict[Name, Version]
     go: GoSettings = GoSettings()
+    c: CSettings = CSettings()
     source: dict[Name, Source]
     artifact: dict[Name, Artifact]
     debian: Debian | None = None
     packaging: Packaging | None = None
     package: dict[DebianPackage, Package] = {}
+    image: dict[Name, Image] = {}
+    smoke: dict[Name, Smoke] = {}
     boot: Boot | None = None
 
     @property

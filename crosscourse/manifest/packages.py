@@ -121,8 +121,9 @@ class Package(Table, frozen=True, kw_only=True):
     """``[package.NAME]``: what one package is, for people (``summary``, ``description``) and what goes into it.
 
     ``contents``: patterns of artifacts' paths. ``needs``: packages of this release that it does not work without.
-    ``files``, ``programs``: path → file of the project, the latter to be run. ``configuration``: path → file of the
-    project, or ``artifact:output``; what a person edited there stays. ``links``: path → where it points. ``folders``:
+    ``files``, ``configuration``: path → file of the project, or ``artifact:output``; what a person edited of the latter
+    stays. What has a path that ends with ``.gz`` is packed, if it is of the project. ``programs``: path → file of the
+    project, to be run. ``links``: path → where it points. ``folders``:
     path → mode.
     """
 
@@ -131,7 +132,7 @@ class Package(Table, frozen=True, kw_only=True):
     section: Section
     contents: list[PathPattern] = []
     needs: list[DebianPackage] = []
-    files: dict[RootPath, RelativePath] = {}
+    files: dict[RootPath, ConfigurationSource] = {}
     programs: dict[RootPath, RelativePath] = {}
     configuration: dict[RootPath, ConfigurationSource] = {}
     links: dict[RootPath, LinkTarget] = {}
@@ -141,12 +142,8 @@ class Package(Table, frozen=True, kw_only=True):
     rpm: PackageForm = PackageForm()
 
     def takes(self, path: str) -> bool:
-        """Whether an artifact with that path goes into it: the last pattern that fits decides."""
-        taken = False
-        for pattern in self.contents:
-            if fnmatch.fnmatchcase(path, pattern.removeprefix("!")):
-                taken = not pattern.startswith("!")
-        return taken
+        """Whether an artifact with that path goes into it."""
+        return taken(path, self.contents)
 
     @property
     def of_project(self) -> Iterator[tuple[str, str]]:
@@ -156,6 +153,15 @@ class Package(Table, frozen=True, kw_only=True):
         yield from ((f"scripts.{name}", path) for name, path in self.scripts.all.items())
         for form, more in (("deb", self.deb), ("rpm", self.rpm)):
             yield from ((f'{form}.files."{place}"', path) for place, path in more.files.items())
+
+
+def taken(path: str, patterns: Iterable[str]) -> bool:
+    """Whether patterns mean a path: the last one that fits decides; with '!' before it, it means the contrary."""
+    found = False
+    for pattern in patterns:
+        if fnmatch.fnmatchcase(path, pattern.removeprefix("!")):
+            found = not pattern.startswith("!")
+    return found
 
 
 def problems(
@@ -194,10 +200,11 @@ def _source_problems(key: str, package: Package, artifacts: list[str], root: Pat
     for row, path in package.of_project:
         if not (root / path).is_file():
             yield f"{key}.{row}: there is no file {path} in the project"
-    for place, source in package.configuration.items():
+    rows = (("files", package.files), ("configuration", package.configuration))
+    for table, place, source in ((table, *row) for table, made in rows for row in made.items()):
         artifact, colon, _ = source.partition(":")
         if colon and artifact not in artifacts:
-            yield f"{key}.configuration.\"{place}\": there is no artifact '{artifact}'. {nearest(artifact, artifacts)}"
+            yield f"{key}.{table}.\"{place}\": there is no artifact '{artifact}'. {nearest(artifact, artifacts)}"
 
 
 def _places(key: str, package: Package) -> Iterator[tuple[str, str]]:

@@ -66,7 +66,8 @@ def _convert_problem(data: object, expected: Any, key: str) -> Iterator[str]:
 
 def _described(expected: Any) -> str | None:
     """What a type with a pattern means, in words; None for one that says nothing."""
-    for choice in (expected, *get_args(expected)):
+    choices = get_args(expected) if get_origin(expected) in (Union, UnionType) else ()
+    for choice in (expected, *choices):
         for meta in getattr(choice, "__metadata__", ()):
             if isinstance(meta, msgspec.Meta) and meta.description:
                 return meta.description

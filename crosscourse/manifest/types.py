@@ -121,6 +121,14 @@ GoPackage: TypeAlias = Annotated[
         description="a Go package of its source, '.' or './cmd/x', or of a module that it needs: 'example.org/x/cmd/y'",
     ),
 ]
+GoImport: TypeAlias = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=rf"^{_GO_IMPORT}{END}",
+        max_length=_MAX_PATH,
+        description="the import path of Go code, with a host name first: 'example.org/x'",
+    ),
+]
 GoPackages: TypeAlias = Annotated[
     str,
     msgspec.Meta(

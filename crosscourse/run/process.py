@@ -25,10 +25,15 @@ TAIL = 15
 
 
 class CommandError(CrosscourseError):
-    """A program that could not be started or ended with an error. ``tail``: the last lines that it printed."""
+    """A program that could not be started or ended with an error. ``tail``: the last lines that it printed.
+    ``status``: its exit status, less than 0 for a signal; None if it was not started.
+    """
 
-    def __init__(self, program: str, found: str, tail: str = "", remedy: str = "") -> None:
+    def __init__(
+        self, program: str, found: str, tail: str = "", remedy: str = "", *, status: int | None = None
+    ) -> None:
         self.tail = tail
+        self.status = status
         super().__init__(program, found, remedy)
 
 
@@ -146,7 +151,7 @@ def _failure(words: list[str], error: Any, text: str, places: list[Path]) -> Cro
     if code == -signal.SIGKILL:
         found += " (out of memory?)"
     remedy = "It speaks of a full disk, but there is room wherever it writes (see `df -h`, `quota`)." if spoken else ""
-    return CommandError(program, found, tail, remedy)
+    return CommandError(program, found, tail, remedy, status=code)
 
 
 def last_lines(text: str) -> str:

@@ -31,6 +31,8 @@ PLUGINS = {
         "patch-export": "crosscourse.commands.patch_export:PatchExport",
         "cache": "crosscourse.commands.cache:Cache",
         "repository": "crosscourse.commands.repository:Repository",
+        "image": "crosscourse.commands.image:ImageArchive",
+        "push": "crosscourse.commands.push:Push",
         "help": "crosscourse.start.cli:Help",
         "info": "crosscourse.start.cli:Info",
     },

@@ -57,6 +57,8 @@ _PURPOSES = {
     "patch-export": "write commits of a checkout back to the patches",
     "cache": "say what the result cache holds; empty it",
     "repository": "write Debian packages into a repository for apt",
+    "image": "write the images that were built into one archive",
+    "push": "push the images that were built to a registry",
 }
 
 

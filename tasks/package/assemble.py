@@ -30,7 +30,8 @@ def managed(manifest: Manifest, target: Target, root: Path, name: str, form: str
     return ManagedPackage(
         name=name,
         version=comparable(manifest.release.version),
-        revision=packaging.revision,
+        # Of two targets with one architecture, "~" sorts first: where a repository has both, the common one is taken.
+        revision=f"{packaging.revision}~{target.name}" if target.deb else packaging.revision,
         architecture=architecture,
         title=manifest.release.title,
         summary=package.summary,
@@ -68,9 +69,9 @@ def comparable(version: str) -> str:
 
 
 def _outputs(manifest: Manifest, target: Target, package: Package) -> dict[str, Content]:
-    """Configuration that is made: outputs of artifacts."""
+    """Files that are made: outputs of artifacts."""
     found = {}
-    for path, source in package.configuration.items():
+    for path, source in (*package.files.items(), *package.configuration.items()):
         name, colon, output = source.partition(":")
         if colon:
             step = step_name(target, name, manifest.artifact[name])
@@ -79,10 +80,9 @@ def _outputs(manifest: Manifest, target: Target, package: Package) -> dict[str, 
 
 
 def _texts(root: Path, package: Package, more: PackageForm) -> dict[str, Text]:
-    given = {path: source for path, source in package.configuration.items() if ":" not in source}
-    plain = {**package.files, **given, **more.files}
+    plain = {**package.files, **package.configuration, **more.files}
     return {
-        **{_absolute(path): Text(text=_read(root / source)) for path, source in plain.items()},
+        **{_absolute(path): Text(text=_read(root / source)) for path, source in plain.items() if ":" not in source},
         **{_absolute(path): Text(text=_read(root / source), mode=PROGRAM) for path, source in package.programs.items()},
     }
 

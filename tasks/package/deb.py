@@ -20,7 +20,7 @@ COMPRESSION = "zstd:better"
 
 def architecture(target: Target) -> str | None:
     """What Debian calls a target."""
-    return target.debian
+    return target.deb or target.debian
 
 
 def file_name(spec: ManagedPackage) -> str:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # MiB: it holds a package in memory, and what goes into it; the largest one, measured, rounded up.
 MEMORY = 1200
+# libdeflate's level for manual pages: Debian wants them as small as it gets (policy, 12.1).
+SMALLEST = 12
 # Its name of a file that a person may edit.
 _CONFIGURATION = "config|noreplace"
 # Its names of the scripts.
@@ -85,7 +87,7 @@ def _members(spec: ManagedPackage, at: Places, documentation: str) -> Iterator[d
     for number, (path, text) in enumerate(spec.texts.items()):
         kind = _CONFIGURATION if path in spec.configuration else ""
         kind = documentation if path.startswith("/usr/share/doc/") else kind
-        yield _file(path, _written(at, f"text-{number}", text.text), kind, text.mode)
+        yield _file(path, _written(at, f"text-{number}", text.text, packed=path.endswith(".gz")), kind, text.mode)
 
 
 def _file(path: str, source: str, kind: str, mode: int) -> dict[str, Any]:
@@ -104,8 +106,13 @@ def _changelog(spec: ManagedPackage, moment: str) -> str:
     return msgspec.json.encode([entry]).decode()
 
 
-def _written(at: Places, name: str, text: str) -> str:
+def _written(at: Places, name: str, text: str, *, packed: bool = False) -> str:
     path: Path = at.scratch / "texts" / name
     path.parent.mkdir(exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    if packed:
+        from crosscourse.formats.gzip_worker import member
+
+        path.write_bytes(member(text.encode(), SMALLEST))
+    else:
+        path.write_text(text, encoding="utf-8")
     return str(path)

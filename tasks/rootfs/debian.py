@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from crosscourse.errors import nearest
 from crosscourse.formats.entries import Entry
 from crosscourse.manifest.locks import Lock, Pinned, Wanted
 from crosscourse.manifest.model import Manifest
@@ -26,18 +27,28 @@ class DebianResourceType(native.ResourceType, frozen=True, kw_only=True, tag="de
 
     ``packages``: what is installed, with all that they depend on; which versions says the lock file. ``copies``: path
     in the root filesystem → file or folder of the checkout. ``leave-out``: paths and patterns of what is not wanted of
-    the packages. ``suite``: another one than the release's, for what that one does not have.
+    the packages. ``suite``: another one than the release's, for what that one does not have; ``suites``: of targets
+    that this one does not have. ``without``: target → packages that it goes without, as its suite has none.
     """
 
     suite: Suite | None = None
+    suites: dict[Name, Suite] = {}
+    without: dict[Name, list[DebianPackage]] = {}
     packages: list[DebianPackage]
     programs: dict[RootPath, Name] = {}
     copies: dict[RootPath, FolderPath] = {}
     leave_out: list[RelativePath] = []
 
     def problems(self, key: str, manifest: Manifest) -> Iterator[str]:
-        """Those of a native one; no suite."""
+        """Those of a native one; no suite; targets and packages that are none."""
         yield from super().problems(key, manifest)
+        for target in {**self.suites, **self.without}:
+            if target not in manifest.release.targets:
+                field = "suites" if target in self.suites else "without"
+                yield f"{key}.{field}: {target} is no target. {nearest(target, manifest.release.targets)}"
+        for target, packages in self.without.items():
+            for package in set(packages) - set(self.packages):
+                yield f"{key}.without.{target}: '{package}' is not among the packages"
         if manifest.debian is None:
             yield f"{key}: made of Debian packages, but there is no [debian] with a suite"
 
@@ -65,9 +76,11 @@ def wanted(manifest: Manifest, target: Target, table: DebianResourceType) -> Wan
     """What the lock file is asked for."""
     assert manifest.debian is not None  # see problems
     return Wanted(
-        suite=table.suite or manifest.debian.suites.get(target.name, manifest.debian.suite),
+        suite=table.suites.get(target.name)
+        or table.suite
+        or manifest.debian.suites.get(target.name, manifest.debian.suite),
         architecture=target.debian,
-        packages=tuple(table.packages),
+        packages=tuple(each for each in table.packages if each not in table.without.get(target.name, ())),
         without=tuple(manifest.debian.without),
     )
 

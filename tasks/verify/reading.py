@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,8 @@ from tasks.verify.sizes import is_list, sizes_of
 
 ROOTFS = ("rootfs.tgz", "rootfs.tar")
 """What a root filesystem is called, whatever is in it."""
+IMAGE_DEPTH = 2
+"""An archive of an image has layers, which are archives."""
 OWN_PLACES = ("opt", "usr/local")
 """No package of Debian has files there (https://www.debian.org/doc/debian-policy/, 9.1.1 and 9.1.2, and FHS 3.13)."""
 
@@ -30,24 +33,34 @@ class _Archive:
 
 
 def read_contents(
-    archive: Path, *, packaged: Packaged, embedded: Embedded, elsewhere: tuple[str, ...], host: tuple[str, ...]
+    archive: Path,
+    *,
+    packaged: Packaged,
+    embedded: Embedded,
+    elsewhere: tuple[str, ...],
+    host: tuple[str, ...],
+    image: str = "",
 ) -> Contents:
     """The ELF files and root filesystems of a distribution.
 
     A file is Debian's only in a root filesystem that ``packaged`` names, outside the places that packages have nothing
     in, and where ``packaged`` does not say that it is ours; all others are our own. The programs that ``packaged`` and
-    ``embedded`` name must be there. ``elsewhere``: files and folders for other machines than the target. Raises
-    ArchiveError.
+    ``embedded`` name must be there. ``elsewhere``: files and folders for other machines than the target. ``image``: if
+    the archive is one of an image, what its root filesystem is called: all layers are that, and archives in them are
+    not looked into. Raises ArchiveError.
     """
     inside: dict[str, _Archive] = {"": _Archive()}
     problems: list[tuple[str, str]] = []
     order: list[tuple[str, Member, ElfFacts]] = []
     pages = {path: tuple(files) for path, files in embedded.items()}
     before: Found | None = None
-    for found in archives.members(archive, _is_kept):
-        if found.archive not in inside:  # the first of an archive comes behind the archive itself
-            packed = before.member.size if before is not None and before.path == found.archive else 0
-            inside[found.archive] = _Archive(packed=packed)
+    seen = {""}
+    for read in archives.members(archive, _is_kept, depth=IMAGE_DEPTH if image else archives.MAX_DEPTH):
+        found = _of_image(read, image) if image and read.archive else read
+        if read.archive not in seen:  # the first of an archive comes behind the archive itself
+            seen.add(read.archive)
+            packed = before.member.size if before is not None and before.path == read.archive else 0
+            inside.setdefault(found.archive, _Archive()).packed += packed
         before = found
         if found.problem:
             problems.append((found.path, found.problem))
@@ -63,7 +76,9 @@ def read_contents(
                 if found.path in embedded:
                     pages[found.path] = tuple(embedding.absent(found.elf, embedded[found.path]))
         inside[found.archive].found.append((found.member, facts))
-    roots = {path: _root(path, each) for path, each in inside.items() if path and _is_root(path, each)}
+    roots = {
+        path: _root(path, each) for path, each in inside.items() if path and (path == image or _is_root(path, each))
+    }
     own, absent = _own_places(roots, packaged)
     subjects = tuple(
         Subject(
@@ -82,6 +97,10 @@ def read_contents(
         roots=tuple(roots.values()),
         host=host,
     )
+
+
+def _of_image(found: Found, image: str) -> Found:
+    return dataclasses.replace(found, archive=image)
 
 
 def _is_kept(name: str) -> bool:

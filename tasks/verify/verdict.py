@@ -20,15 +20,16 @@ def verify_archive(
     embedded: Embedded = MappingProxyType({}),
     elsewhere: tuple[str, ...] = (),
     host: tuple[str, ...] = (),
+    image: str = "",
 ) -> VerifyReport:
     """Checks every ELF file of a distribution (a tar archive) and of the archives in it against a target, by the rules,
     and every root filesystem.
 
-    ``packaged``, ``embedded``, ``elsewhere``: see ``tasks.verify.reading``. ``host``: folders of this machine. Raises
-    ArchiveError if the archive can't be read to its end; everything else is a violation, so is what in it can't be read
-    or is beyond the bounds of what is looked into.
+    ``packaged``, ``embedded``, ``elsewhere``, ``image``: see ``tasks.verify.reading``. ``host``: folders of this
+    machine. Raises ArchiveError if the archive can't be read to its end; everything else is a violation, so is what in
+    it can't be read or is beyond the bounds of what is looked into.
     """
-    contents = read_contents(archive, packaged=packaged, embedded=embedded, elsewhere=elsewhere, host=host)
+    contents = read_contents(archive, packaged=packaged, embedded=embedded, elsewhere=elsewhere, host=host, image=image)
     return VerifyReport(
         archive=archive.name,
         target=target.name,

@@ -15,7 +15,7 @@ from toolchains.targets import Expected
 if TYPE_CHECKING:
     from crosscourse.engine.places import Places
 
-# The name of the reports, before the end that says their form; where those of a failure are kept; the project.
+# The name of the reports on a distribution; where those of a failure are kept; the project.
 NAME = "elf"
 REPORTS = "reports"
 PROJECT = "project"
@@ -30,14 +30,17 @@ class Verification(Spec, frozen=True, kw_only=True):
 
     ``packaged``: the root filesystems in it that are made of Debian packages, and what in each is ours. ``embedded``:
     programs in it, and the steps whose outputs each embeds. ``elsewhere``: the places in it of what is for other
-    machines.
+    machines. ``name``: of the reports, before the end that says their form. ``image``: of an image, what its root
+    filesystem is called.
     """
 
+    name: str = NAME
     target: Expected
     package: str
     packaged: dict[str, Ours]
     embedded: dict[str, tuple[str, ...]]
     elsewhere: tuple[str, ...]
+    image: str = ""
 
 
 def verify(spec: Verification, at: Places) -> None:
@@ -63,8 +66,9 @@ def verify(spec: Verification, at: Places) -> None:
         embedded=embedded,
         elsewhere=spec.elsewhere,
         host=host,
+        image=spec.image,
     )
-    reports = {f"{NAME}.{ending}": render(result) for ending, render in FORMATS.items()}
+    reports = {f"{spec.name}.{ending}": render(result) for ending, render in FORMATS.items()}
     for name, content in reports.items():
         at.output(name).write_text(content, encoding="utf-8")
     if result.violations:
@@ -73,6 +77,6 @@ def verify(spec: Verification, at: Places) -> None:
             files.write_text(at.paths[REPORTS] / name, content)
         at.write_log(text.to_text(result))
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        remedy = f"All of them: {files.relative(at.paths[REPORTS] / NAME)}.json" if text.is_cut(result) else ""
+        remedy = f"All of them: {files.relative(at.paths[REPORTS] / spec.name)}.json" if text.is_cut(result) else ""
         raise VerificationError(package.name, text.to_text(result, width=width), remedy)
     at.report(text.summary(result))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 import subprocess
@@ -61,10 +62,12 @@ def test_what_is_in_a_deb(template: Workspace) -> None:
         control = opened.debcontrol()
         scripts = opened.scripts()
         files = opened.control.get_content("conffiles", encoding="utf-8")
+        manual = gzip.decompress(opened.data.get_content("usr/share/man/man1/printer.1.gz") or b"")
     assert (control["Package"], control["Version"], control["Architecture"]) == ("printer", "1.0-1", "armhf")
     assert control["Description"].splitlines()[0] == "prints a line when the machine starts"
     assert set(scripts) == {"postinst", "prerm"}
     assert files == "/etc/printer/printer.env\n"
+    assert manual == (template.root / "releases/files/printer/printer.1").read_bytes()
 
 
 @pytest.mark.skipif(shutil.which("rpm") is None, reason="no rpm")

@@ -28,7 +28,7 @@ GONE = object()
 VALUES: Sequence[tuple[str, Sequence[Any]]] = (
     (r"release\.name", ["press"]),
     (r"release\.root", ["press", "printer/deep"]),
-    (r"release\.targets\.\+", ["armv6"]),
+    (r"release\.targets\.\+", ["armv9"]),
     (r"toolchain\.\+", [("tzdata2", "1")]),
     (r"go\.flags\.\+", ["-gcflags=-l", "-mod=mod", "-pgo=off"]),
     (r"(go|artifact\..*)\.tags\.\+", ["more"]),

@@ -92,7 +92,7 @@ def test_a_library_that_is_not_there(content: Content) -> None:
 @pytest.mark.parametrize(
     ("machine", "bits", "folder"),
     [(AARCH64, 64, "aarch64-linux-gnu"), (X86_64, 64, "x86_64-linux-gnu"), (3, 32, "i386-linux-gnu"),
-     (ARM, 32, "arm-linux-gnueabihf")],
+     (ARM, 32, "arm-linux-gnueabihf"), (243, 64, "riscv64-linux-gnu")],
 )  # fmt: skip
 def test_folders_of_architectures(machine: int, bits: int, folder: str) -> None:
     kind = {"machine": machine, "bits": bits, "tags": None}
@@ -100,6 +100,17 @@ def test_folders_of_architectures(machine: int, bits: int, folder: str) -> None:
         LOADER[1:]: library("ld", **kind), "bin/x": program("a.so", **kind), f"lib/{folder}/a.so": library("a", **kind),
     }  # fmt: skip
     assert found_in(content) == []
+
+
+def test_files_with_soft_floats_look_elsewhere() -> None:
+    made = {"flags": 0x5000200, "tags": None}
+    content = {
+        LOADER[1:]: library("ld", **made),
+        "bin/x": program("a.so", **made),
+        "lib/arm-linux-gnueabi/a.so": library("a", **made),
+        "bin/hard": program("a.so"),
+    }
+    assert found_in(content) == [("bin/hard", "library", "a.so")]
 
 
 @pytest.mark.parametrize(

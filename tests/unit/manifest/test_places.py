@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from crosscourse.errors import ManifestError
-from crosscourse.manifest.load import MAX_SIZE, load_manifest
+from crosscourse.manifest.load import load_manifest
 from crosscourse.manifest.places import place_problems
+from crosscourse.manifest.reading import MAX_SIZE
 from tasks.kinds import TABLES
 from tests.attack import manifests
 from tests.unit.manifest.test_model import GOOD, problems

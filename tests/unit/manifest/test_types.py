@@ -112,6 +112,6 @@ def test_no_text_of_a_manifest_is_without_a_type() -> None:
                     free.add(f"{table}.{key}")
     assert free == {
         *("Source.why", "Generate.replace", "Generate.content", "ResourceType.files", "ResourceType.metadata"),
-        *("DebianResourceType.files", "DebianResourceType.metadata", "NodeAssets.stand-in"),
+        *("DebianResourceType.files", "DebianResourceType.metadata", "NodeAssets.stand-in", "GeneratedSource.files"),
         *("Server.files", "Scenario.files", "Try.got"),
     }

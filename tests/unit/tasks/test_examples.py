@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from crosscourse.manifest.load import read_toml
+from crosscourse.manifest.reading import read_toml
 from tasks.kinds import KINDS
 
 RELEASES = Path(__file__).resolve().parents[3] / "releases"

@@ -9,7 +9,7 @@ import pytest
 from crosscourse.layout import Layout
 from crosscourse.manifest.load import load_manifest
 from tasks.kinds import TABLES
-from tasks.test_source import EmulatorMissingError, SourceTests, failures, find_emulator, packages, steps
+from tasks.test_source import SourceTests, failures, packages, steps
 from toolchains.targets import get_target, host_goarch
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -52,28 +52,6 @@ def test_what_failed_is_named() -> None:
 
 def test_nothing_failed() -> None:
     assert failures("ok  \texample.org/a\t0.004s\n") == []
-
-
-def test_emulator_by_either_name(tmp_path: Path) -> None:
-    spec = SourceTests(
-        source="x",
-        packages=["./..."],
-        flags=[],
-        test_flags=[],
-        downloads=False,
-        target="arm64",
-        go_env={},
-        emulator="qemu-aarch64",
-    )
-    with pytest.raises(EmulatorMissingError) as caught:
-        find_emulator(spec, str(tmp_path))
-    assert "tests for arm64" in str(caught.value)
-    assert "qemu-aarch64" in str(caught.value)
-    assert "apt-get install qemu-user-static" in str(caught.value)
-    for name in ("qemu-aarch64-static", "qemu-aarch64"):
-        (tmp_path / name).write_text("#!/bin/sh\n")
-        (tmp_path / name).chmod(0o755)
-        assert find_emulator(spec, str(tmp_path)) == str(tmp_path / name)
 
 
 @pytest.mark.parametrize("target", ["armv7", "arm64", "amd64"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 from typing import Any
 
@@ -45,9 +46,10 @@ def subject(made: dict[str, Any], path: str = "bin/x") -> Subject:
     return Subject(path=path, mode=mode, facts=read_elf(io.BytesIO(build_elf(**made)), path))
 
 
-def broken(target: Expected, made: dict[str, Any]) -> dict[str, str]:
-    """The rules that a file breaks, and what each found."""
-    violations = check_contents(Contents(files=(subject(made),)), target, RULES)
+def broken(target: Expected, made: dict[str, Any], *, own: bool = True) -> dict[str, str]:
+    """The rules that a file breaks, and what each found. ``own``: made by us, not by Debian."""
+    contents = Contents(files=(dataclasses.replace(subject(made), own=own),))
+    violations = check_contents(contents, target, RULES)
     assert all(violation.file == "bin/x" and violation.expected and violation.why for violation in violations)
     return {violation.rule: violation.found for violation in violations}
 
@@ -142,6 +144,42 @@ def test_files_that_break_a_rule(rule: str, target: Expected, made: dict[str, An
     violations = broken(target, made)
     assert rule in violations
     assert violations[rule].startswith(found)
+
+
+SOFT: dict[str, Any] = C | {"flags": 0x5000200, "tags": {6: 4, 23: 3}}
+
+
+@pytest.mark.parametrize(
+    ("target", "made", "own", "rules"),
+    [
+        ("armv6", SOFT, False, set()),
+        ("armv6", SOFT, True, {"float-abi"}),
+        ("armv6", C | {"tags": {6: 7, 10: 2, 23: 3, 28: 1}}, True, set()),
+        ("armv6", C | {"tags": {6: 7, 10: 2, 23: 3, 28: 1}}, False, {"float-abi"}),
+        ("armv6", SOFT | {"tags": {6: 10, 23: 3}}, False, {"cpu-arch"}),
+        ("armv6", go("5"), False, set()),
+        ("armv7", SOFT, False, {"float-abi"}),
+        ("armv7", C | {"tags": HARD | {6: 14}}, False, set()),
+    ],
+)
+def test_a_tree_may_be_of_another_float_abi_and_of_no_newer_cpu(
+    target: str, made: dict[str, Any], own: bool, rules: set[str]
+) -> None:
+    assert broken(get_target(target).expected, made, own=own).keys() == rules
+
+
+@pytest.mark.parametrize(
+    ("path", "own", "breaks"),
+    [
+        ("r/rootfs.tgz!/usr/lib/arm-linux-gnueabi/libatomic.so.1.2.0", False, False),
+        ("r/rootfs.tgz!/usr/lib/arm-linux-gnueabi/libatomic.so.1.2.0", True, True),
+        ("r/rootfs.tgz!/usr/lib/arm-linux-gnueabi/libc.so.6", False, True),
+    ],
+)
+def test_what_chooses_by_the_processor_may_have_code_for_newer_ones(path: str, own: bool, breaks: bool) -> None:
+    made = dataclasses.replace(subject(SOFT | {"tags": {6: 10, 23: 3}}, path), own=own)
+    found = check_contents(Contents(files=(made,)), get_target("armv6").expected, RULES)
+    assert ("cpu-arch" in {violation.rule for violation in found}) == breaks
 
 
 def test_every_rule_has_a_case_and_an_explanation() -> None:

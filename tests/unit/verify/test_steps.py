@@ -14,6 +14,7 @@ from tasks.kinds import TABLES
 from tasks.rootfs.debian import DebianResourceType
 from tasks.verify.ours import Ours
 from tasks.verify.steps import elsewhere, embedded, packaged, steps
+from tasks.verify.works import Verification
 from toolchains.targets import get_target
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -61,8 +62,14 @@ FULL = load_manifest(ROOT / "releases" / "printer-full.toml", patches=ROOT / "ve
 
 def test_programs_with_a_page_and_what_makes_it() -> None:
     assert embedded(FULL) == {"printer/bin/pages": ("assets:page",)}
-    (step,) = steps(FULL, Layout(root=ROOT, release="printer-full", cache=ROOT, override={}), "armv7")
+    step, of_image = steps(FULL, Layout(root=ROOT, release="printer-full", cache=ROOT, override={}), "armv7")
     assert step.needs == ("package:armv7:tgz", "assets:page")
+    assert of_image.needs == ("package:armv7:printer.image",)
+    assert isinstance(of_image.spec, Verification)
+    assert of_image.spec.packaged["printer"].programs[:2] == (
+        "usr/local/printer/bin/printer",
+        "usr/local/printer/bin/goprinter",
+    )
 
 
 def test_a_page_that_is_left_out_is_not_looked_for() -> None:

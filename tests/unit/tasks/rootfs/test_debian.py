@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from crosscourse.errors import CrosscourseError
+from crosscourse.errors import CrosscourseError, ManifestError
 from crosscourse.formats.entries import Entry
-from tasks.rootfs.debian import copied, without
+from crosscourse.manifest.load import load_manifest
+from crosscourse.manifest.model import Manifest
+from tasks.kinds import TABLES
+from tasks.rootfs.debian import DebianResourceType, copied, wanted, without
+from toolchains.targets import get_target
 
 TREE = {
     name: Entry(name=name, source=b"") for name in ("usr/bin/a", "usr/bin/ab", "usr/share/doc/x/y", "usr/share/docs")
@@ -52,3 +57,75 @@ def test_copied(tmp_path: Path) -> None:
     assert [entry.name for entry in copied("etc/rc", tmp_path, "assets/in")] == ["etc/rc"]
     with pytest.raises(CrosscourseError, match="is not there"):
         list(copied("x", tmp_path, "none"))
+
+
+MANIFEST = """
+[release]
+name = "x"
+version = "1"
+title = "X"
+date = 2026-01-01T00:00:00Z
+root = "x"
+targets = ["armv7", "riscv64", "armv6"]
+[toolchain]
+[source.a]
+url = "examples/printer"
+[debian]
+suite = "trixie"
+suites = { armv6 = "bookworm" }
+[artifact.r]
+kind = "debian-resource-type"
+source = "a"
+path = "r"
+metadata = {}
+packages = ["hg", "dash"]
+suite = "bookworm"
+suites = { riscv64 = "sid" }
+without = { riscv64 = ["hg"] }
+[artifact.s]
+kind = "debian-resource-type"
+source = "a"
+path = "s"
+metadata = {}
+packages = ["dash"]
+"""
+
+
+def loaded(tmp_path: Path, text: str = MANIFEST) -> Manifest:
+    path = tmp_path / "x.toml"
+    path.write_text(text)
+    return load_manifest(path, patches=tmp_path, tables=TABLES)
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "suite", "packages"),
+    [
+        ("r", "armv7", "bookworm", ("hg", "dash")),
+        ("r", "riscv64", "sid", ("dash",)),
+        ("r", "armv6", "bookworm", ("hg", "dash")),
+        ("s", "armv7", "trixie", ("dash",)),
+        ("s", "armv6", "bookworm", ("dash",)),
+    ],
+)
+def test_a_target_has_its_own_suite_and_packages(
+    tmp_path: Path, name: str, target: str, suite: str, packages: tuple[str, ...]
+) -> None:
+    manifest = loaded(tmp_path)
+    table = manifest.artifact[name]
+    assert isinstance(table, DebianResourceType)
+    found = wanted(manifest, get_target(target), table)
+    assert (found.suite, found.packages, found.architecture) == (suite, packages, get_target(target).debian)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("suites = { riscv64", "suites = { riscv65", "artifact.r.suites: riscv65 is no target. Did you mean"),
+        ('{ riscv64 = ["hg"] }', '{ riscv64 = ["hh"] }', "artifact.r.without.riscv64: 'hh' is not among the packages"),
+        ("without = { riscv64", "without = { amd64", "artifact.r.without: amd64 is no target"),
+    ],
+)
+def test_targets_and_packages_that_are_none(tmp_path: Path, old: str, new: str, expected: str) -> None:
+    assert old in MANIFEST
+    with pytest.raises(ManifestError, match=re.escape(expected)):
+        loaded(tmp_path, MANIFEST.replace(old, new))
