@@ -170,7 +170,8 @@ def _same_as_before(words: list[str]) -> bool:
         if text is None or took > _QUICK:
             return False
         # Nothing is left to Python's own streams: an output that can't be written to is for the whole run to tell.
-        return os.write(1, f"{text}\n".replace(note.TIME, f"{took:.1f} s").encode()) > 0
+        line = f"{text}\n".replace(note.TIME, f"{took:.1f} s").encode()
+        return os.write(1, line) == len(line)
     except (OSError, MemoryError):  # so is whatever is out of order
         return False
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -63,8 +65,13 @@ def noted(built: Workspace) -> Workspace:
     return built
 
 
-def from_note(workspace: Workspace) -> bool:
-    """Whether a run of the words is answered from its note: asked of the part that says so."""
+def from_note(
+    workspace: Workspace, *, stdout: IO[bytes] | int = subprocess.PIPE, room: int = resource.RLIM_INFINITY
+) -> bool:
+    """Whether a run of the words is answered from its note: asked of the part that says so.
+
+    ``stdout``: where it prints; ``room``: bytes that a file may grow to.
+    """
     # As the run itself is started, so that the note's name is the same.
     ask = (
         f"import sys; sys.path[0] = {str(workspace.root)!r}; from crosscourse.start import main; "
@@ -74,7 +81,9 @@ def from_note(workspace: Workspace) -> bool:
         [sys.executable, "-c", ask, WORDS[0], "run", *WORDS[1:]],
         cwd=workspace.root,
         env=workspace.environment(CROSSCOURSE_CWD=str(workspace.root)),
-        capture_output=True,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY)),
         check=False,
     )
     assert done.returncode in (0, 1), done.stderr
@@ -209,6 +218,14 @@ def test_clean_leaves_no_note(noted: Workspace) -> None:
     noted.doit("release=printer", "clean", "--all")
     assert not (noted.root / "build/printer").exists()
     assert not from_note(noted)
+
+
+def test_an_output_with_room_for_a_part_is_for_a_whole_run_to_tell(noted: Workspace, tmp_path: Path) -> None:
+    full = tmp_path / "full"
+    full.write_bytes(bytes(1014))
+    with full.open("ab") as stream:
+        assert not from_note(noted, stdout=stream, room=1024)
+    assert full.stat().st_size == 1024
 
 
 def test_an_override_is_never_answered_from_a_note(noted: Workspace, tmp_path: Path) -> None:
