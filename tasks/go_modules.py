@@ -135,7 +135,7 @@ def fetch(spec: GoModules, at: Places) -> None:
     env = go.environment(goroot, cache=at.caches, home=home, target=spec.go_env)
     at.status("downloading modules")
     for package in spec.packages:
-        words = ["go", "list", "-deps", "-tags", ",".join(package.tags), "-f", "{{if .DepsErrors}}{{end}}"]
+        words = go.listing("-tags", ",".join(package.tags), "-f", "{{if .DepsErrors}}{{end}}")
         cgo = {"CGO_ENABLED": "1" if package.cgo else "0"}
         download(at, [*words, package.package], env | cgo, at.source / package.directory, spec.source)
 

@@ -135,9 +135,7 @@ def test(spec: SourceTests, at: Places) -> None:
         emulator = find_emulator(spec.emulator, env["PATH"], what=f"tests for {spec.target}")
     if spec.downloads:
         at.status("downloading modules")
-        go_modules.download(
-            at, ["go", "list", "-deps", "-test", *spec.flags, *spec.packages], env, at.source, spec.source
-        )
+        go_modules.download(at, [*go.listing("-test", *spec.flags), *spec.packages], env, at.source, spec.source)
     # Not from Go's cache of results: a step that is done again is done. Vet is for whoever writes the code.
     command: list[str | Path] = ["go", "test", "-count=1", "-vet=off", *spec.flags]
     if emulator:

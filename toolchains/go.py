@@ -93,6 +93,15 @@ def without_modules(home: Path, import_path: str, source: Path) -> dict[str, str
     return {"GO111MODULE": "off", "GOPATH": str(home / "go"), "GOFLAGS": ""}
 
 
+def listing(*words: str) -> list[str]:
+    """``go list -deps`` with further words. Without a look at git, which a list says nothing of.
+
+    A Go that can't read a checkout's tags leaves a file beside the checkout: the lock of what it takes for a clone
+    (``newGitRepo`` in cmd/go/internal/modfetch/codehost/git.go).
+    """
+    return ["go", "list", "-deps", *words, "-buildvcs=false"]
+
+
 def quote(flags: Sequence[str]) -> str:
     """Flags in one variable or argument, as Go takes such apart again (``go help build``, ``go help environment``).
 

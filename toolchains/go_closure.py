@@ -21,6 +21,7 @@ import msgspec
 
 from crosscourse import files
 from crosscourse.engine.reads import ROOT, WHOLE, Reads, inside, through_links
+from toolchains import go
 from toolchains.c.dependencies import BINARY_ENDINGS, TEXT_ENDINGS, folders_in, included, included_by
 
 
@@ -106,7 +107,7 @@ def closure(
     if any(map(_ELSEWHERE.match, [*flags, *env.get("GOFLAGS", "").split()])) or (work != "off" and _workspace(folder)):
         return Closure(reads=WHOLE, unseen=_unseen(checkout, WHOLE))
     # -e: what is wrong with a package is told in its place.
-    said = run(["go", "list", "-e", "-deps", f"-json={','.join(FIELDS)}", *flags, package], env=env, cwd=folder)
+    said = run([*go.listing("-e", f"-json={','.join(FIELDS)}", *flags), package], env=env, cwd=folder)
     packages = parse(said)
     found = reads(packages, folder=folder, checkout=checkout) if packages else WHOLE
     clear = found != WHOLE and not any(_includes_unseen(checkout, package) for package in packages)

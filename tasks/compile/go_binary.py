@@ -154,7 +154,7 @@ def build_elsewhere(output: Path, spec: GoBuild, at: Places) -> None:
     from crosscourse.run.retry import retrying
 
     env, source = environment(spec, at), at.source / spec.directory
-    words = ["go", "list", "-deps", *spec.flags, "-tags", ",".join(spec.tags), "-f", "{{if .DepsErrors}}{{end}}"]
+    words = go.listing(*spec.flags, "-tags", ",".join(spec.tags), "-f", "{{if .DepsErrors}}{{end}}")
     at.status("downloading modules")
     retrying(lambda: at.run([*words, _named(spec)], env=env, cwd=source), status=at.status)
     build_to(output, spec, at)

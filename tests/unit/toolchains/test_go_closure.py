@@ -14,6 +14,7 @@ import pytest
 from crosscourse.engine.reads import WHOLE, Reads, content
 from crosscourse.git.fingerprint import fingerprint
 from toolchains.c.dependencies import TEXT_ENDINGS
+from toolchains.go import listing
 from toolchains.go_closure import Closure, Module, Package, closure, parse, reads
 
 
@@ -384,6 +385,19 @@ def test_packages_of_the_module_cache_count_by_their_version(tmp_path: Path) -> 
     assert listed(tmp_path, Package(import_path="x"), main) == WHOLE
     for wrong in ({"incomplete": True}, {"error": {"Err": "import cycle not allowed"}}):
         assert listed(tmp_path, msgspec.structs.replace(main, **wrong)) == WHOLE
+
+
+@pytest.mark.parametrize("flags", [[], ["-buildvcs=true"]])
+def test_nothing_is_left_beside_a_checkout_that_git_can_not_read(go: Go, flags: list[str]) -> None:
+    write(go.checkout, PROGRAM)
+    settings = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    for words in (["init", "-q"], ["add", "."], [*settings, "commit", "-qm", "x"], ["tag", "v1.0.0"]):
+        subprocess.run(["git", *words], cwd=go.checkout, check=True)
+    (go.checkout / ".git" / "packed-refs").write_text("what is this?\n")
+    before = sorted(go.checkout.parent.iterdir())
+    go.run([*listing(*flags, "-f", "{{if .DepsErrors}}{{end}}"), "./cmd/one"], env=go.env, cwd=go.checkout)
+    go.reads("./cmd/one", *flags)
+    assert sorted(go.checkout.parent.iterdir()) == before
 
 
 def test_parse_takes_the_objects_from_among_messages() -> None:
