@@ -33,6 +33,8 @@ MEMBERS = {
 }
 ROOTFS = "printer/resource-types/script/rootfs.tgz"
 LAST = {"package:armv7:tgz", "verify:armv7:elf"}
+# The image has resource types, too.
+IMAGE = {"package:armv7:printer.image", "verify:armv7:printer.image"}
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +181,7 @@ def test_an_edit_makes_anew_what_is_made_of_it(full: Workspace) -> None:
     full.edit(f"{SOURCE}/src/page.js", "// Asks", "// It asks")
     assert done() == {"assets:page"}
     full.edit(f"{SOURCE}/resource/check", "set -eu", "set -u")
-    assert done() == {"rootfs:armv7:script-resource", *LAST}
+    assert done() == {"rootfs:armv7:script-resource", *LAST, *IMAGE}
 
 
 def test_verify_catches_what_is_wrong(full: Workspace) -> None:
