@@ -166,13 +166,16 @@ def _refuse_what_leads_out(path: str) -> None:
     git = f"{path}/.git"
     if not os.path.lexists(git):
         return
-    away = ("commondir", "objects/info/alternates", "modules", "config.worktree")
+    away = ("commondir", "objects/info/alternates", "modules")
     if not os.path.isfile(f"{git}/crosscourse.json") or any(os.path.lexists(f"{git}/{name}") for name in away):
         raise _UntellableError
     if os.path.islink(git):
         raise _UntellableError
     with opened(f"{git}/config") as stream:
         said = stream.read().lower()
+    if os.path.lexists(f"{git}/config.worktree"):  # as in a sparse checkout
+        with opened(f"{git}/config.worktree") as stream:
+            said += stream.read().lower()
     if b"include" in said or b"[filter" in said:  # other files, and programs, that may be anywhere
         raise _UntellableError
 

@@ -192,6 +192,14 @@ def test_what_git_keeps_counts(checkout: Path) -> None:
     assert row(TREE, checkout) != before
 
 
+def test_a_sparse_checkout_can_be_told(checkout: Path) -> None:
+    (checkout / ".git/config.worktree").write_text("[core]\n\tsparseCheckout = true\n")
+    before = row(TREE, checkout)
+    assert before != UNKNOWN
+    (checkout / ".git/config.worktree").write_text("[core]\n\tsparseCheckout = false\n")
+    assert row(TREE, checkout) != before
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -203,6 +211,7 @@ def test_what_git_keeps_counts(checkout: Path) -> None:
         lambda src: (src / ".git/modules").mkdir(),
         lambda src: (src / ".git/config").write_text('[filter "x"]\n\tclean = /elsewhere\n'),
         lambda src: (src / ".git/config.worktree").write_text("[include]\n\tpath = /elsewhere\n"),
+        lambda src: (src / ".git/config.worktree").write_text('[filter "x"]\n\tclean = /elsewhere\n'),
         lambda src: ((src / ".git/config").rename(src / "config"), (src / ".git/config").symlink_to("../config")),
         lambda src: (src / ".git/index").symlink_to("/elsewhere"),
         lambda src: ((src / ".git/objects").rename(src / "o"), (src / ".git/objects").symlink_to("../o")),
