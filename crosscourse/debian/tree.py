@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import fnmatch
 import re
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -217,3 +218,22 @@ def left_out(name: str) -> bool:
     if name.startswith(_DOCS):
         return PurePosixPath(name).name != "copyright"
     return name.startswith(_LEFT_OUT)
+
+
+def without(found: Tree, patterns: tuple[str, ...]) -> Tree:
+    """A tree without what the patterns name, and what is below that. Of a pattern ``a|b`` either may name something:
+    suites differ.
+
+    Raises CrosscourseError for a pattern that names nothing: the package has changed, or it was never right.
+    """
+    done = dict(found)
+    for pattern in patterns:
+        ways = pattern.split("|")
+        gone = [
+            name for name in done if any(fnmatch.fnmatchcase(name, way) or name.startswith(f"{way}/") for way in ways)
+        ]
+        if not gone:
+            raise CrosscourseError(pattern, "names nothing in the packages", "Take it out of `leave-out`.")
+        for name in gone:
+            del done[name]
+    return done

@@ -67,11 +67,10 @@ def _layers(spec: ImageBuild, at: Places) -> Iterator[Layer]:
     """The layers, the lowest first. What changes seldom is below what changes often, in a layer of its own."""
     from crosscourse.debian import pool, tree
     from crosscourse.formats.entries import Entry
-    from tasks.rootfs.debian import without
 
     debs = pool.fetch_pinned(spec.packages, at)
     at.status("merging the packages")
-    found = without(tree.merge(debs), spec.leave_out)
+    found = tree.without(tree.merge(debs), spec.leave_out)
     for name, mode in {**_FOLDERS, **spec.folders}.items():
         found[name] = Entry(name=name, mode=mode)
     names = " ".join(spec.packages.wanted.packages)

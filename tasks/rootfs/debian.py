@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +17,6 @@ from tasks.rootfs import native
 from toolchains.targets import Target
 
 if TYPE_CHECKING:
-    from crosscourse.debian.tree import Tree
     from crosscourse.engine.places import Places
 
 
@@ -106,34 +104,13 @@ def build(spec: DebianResourceTypeBuild, at: Places) -> None:
     at.read(Reads.of(trees=spec.copies.values()))
     debs = pool.fetch_pinned(spec.packages, at)
     at.status("merging the packages")
-    found = without(tree.merge(debs), spec.leave_out)
+    found = tree.without(tree.merge(debs), spec.leave_out)
     for path, place in spec.copies.items():
         found.update({entry.name: entry for entry in copied(path.lstrip("/"), at.source, place)})
     found.update({entry.name: entry for entry in native.entries(spec, at)})
     at.status("packing the root filesystem")
     archive.write_tgz(at.output(native.ROOTFS), tree.settled(found).values(), epoch=spec.epoch)
     at.output(native.METADATA).write_text(spec.metadata, encoding="utf-8")
-
-
-def without(found: Tree, patterns: tuple[str, ...]) -> Tree:
-    """A tree without what the patterns name, and what is below that. Of a pattern ``a|b`` either may name something:
-    suites differ.
-
-    Raises CrosscourseError for a pattern that names nothing: the package has changed, or it was never right.
-    """
-    from crosscourse.errors import CrosscourseError
-
-    done = dict(found)
-    for pattern in patterns:
-        ways = pattern.split("|")
-        gone = [
-            name for name in done if any(fnmatch.fnmatchcase(name, way) or name.startswith(f"{way}/") for way in ways)
-        ]
-        if not gone:
-            raise CrosscourseError(pattern, "names nothing in the packages", "Take it out of `leave-out`.")
-        for name in gone:
-            del done[name]
-    return done
 
 
 def copied(name: str, source: Path, place: str) -> Iterator[Entry]:

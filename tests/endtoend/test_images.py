@@ -20,7 +20,7 @@ from crosscourse.run.environment import base_environment
 from crosscourse.run.service import serving
 from tasks.boot.host import registry
 from tasks.boot.host.ports import free_port
-from tests.endtoend.conftest import Workspace, make_workspace, use_own_results
+from tests.endtoend.conftest import Workspace, give_apt, make_workspace, use_own_results
 
 RELEASE = "printer-full"
 IMAGE = "package:armv7:printer.image"
@@ -35,13 +35,7 @@ needs_a_registry = pytest.mark.skipif(REGISTRY is None and not os.environ.get("C
 def template(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """One copy in which the image was built for two targets, and verified for one."""
     made = make_workspace(tmp_path_factory.mktemp("images") / "crosscourse")
-    apt = shutil.which("apt-get")
-    if apt is not None:  # it knows where Debian's packages are
-        (made.bin / "apt-get").symlink_to(apt)
-    elif os.environ.get("CI"):
-        pytest.fail("there is no apt to ask for a mirror of Debian")
-    else:
-        pytest.skip("there is no apt to ask for a mirror of Debian")
+    give_apt(made)
     made.doit(f"release={RELEASE}", IMAGE, OTHER, "verify:armv7:printer.image")
     return made
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.endtoend.conftest import Workspace, caches, make_workspace, use_own_results
+from tests.endtoend.conftest import Workspace, caches, give_apt, make_workspace, use_own_results
 from tests.ui import browser
 from tests.ui.browser import Browser
 
@@ -41,13 +41,7 @@ IMAGE = {"package:armv7:printer.image", "verify:armv7:printer.image"}
 def full_template(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """One copy in which the release was built and verified, for this machine too."""
     made = make_workspace(tmp_path_factory.mktemp("full") / "crosscourse")
-    apt = shutil.which("apt-get")
-    if apt is not None:  # it knows where Debian's packages are
-        (made.bin / "apt-get").symlink_to(apt)
-    elif os.environ.get("CI"):
-        pytest.fail("there is no apt to ask for a mirror of Debian")
-    else:
-        pytest.skip("there is no apt to ask for a mirror of Debian")
+    give_apt(made)
     made.doit(
         f"release={RELEASE}", *(f"{stage}:{target}" for target in ("armv7", HOST) for stage in ("build", "verify"))
     )

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 from crosscourse.debian import tree
-from tasks.rootfs.debian import without as without_paths
 from tasks.verify.engine import VerifyReport
 from tasks.verify.report.formats import FORMATS
 from tasks.verify.report.text import summary
@@ -48,7 +47,7 @@ def test_the_packages_of_a_tree_that_was_made_of_some(tmp_path: Path) -> None:
     known = {"liba": 3_000_000, "b": 2_000_000, "dash": 100_000}
     packages = [package(tmp_path, name, {f"usr/share/{name}": size, "usr/same": 1}) for name, size in known.items()]
     packages += [package(tmp_path, f"x{number}", {f"usr/share/x{number}": number}) for number in range(1, 12)]
-    found = without_paths(tree.merge(packages), ("usr/share/b",))
+    found = tree.without(tree.merge(packages), ("usr/share/b",))
     content = GOOD
     for name, entry in found.items():
         if isinstance(entry.source, bytes):

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from crosscourse.debian.tree import without
 from crosscourse.errors import CrosscourseError, ManifestError
 from crosscourse.formats.entries import Entry
 from crosscourse.manifest.load import load_manifest
 from crosscourse.manifest.model import Manifest
 from tasks.kinds import TABLES
-from tasks.rootfs.debian import DebianResourceType, copied, wanted, without
+from tasks.rootfs.debian import DebianResourceType, copied, wanted
 from toolchains.targets import get_target
 
 TREE = {
