@@ -11,7 +11,7 @@ from benchmarks.common import Took, timed
 from crosscourse.engine.places import Places
 from crosscourse.engine.step import Step
 from crosscourse.project import Project
-from tasks import artifacts, toolchain
+from tasks import artifacts, assets, toolchain
 from tasks.compile import go_binary
 from tasks.package import steps as package
 from tasks.verify import steps as verify
@@ -35,6 +35,7 @@ def steps(project: Project, target: str) -> dict[str, Step]:
     """The steps that make and check a target's distribution, by name; they are made known to what the run shares."""
     found = [
         *toolchain.steps(project.manifest.toolchain, project.layout.tools),
+        *assets.steps(project.manifest, project.layout),
         *artifacts.steps(project.manifest, project.layout, target, "compile"),
         *artifacts.steps(project.manifest, project.layout, target, "rootfs"),
         *package.steps(project.manifest, project.layout, target),
@@ -65,7 +66,7 @@ def places(project: Project, step: Step, scratch: Path) -> Places:
 def go_builds(project: Project, target: str, scratch: Path) -> Iterator[GoBuild]:
     """The ``go build`` calls of a target in the manifest's order, which write below ``scratch``, a new folder.
 
-    Libraries that they link must be there; Go's build cache is the one in the project's cache folder.
+    What they link and embed must be there; Go's build cache is the one in the project's cache folder.
     """
     scratch.mkdir()
     for step in steps(project, target).values():
@@ -73,11 +74,21 @@ def go_builds(project: Project, target: str, scratch: Path) -> Iterator[GoBuild]
             at = places(project, step, scratch / step.file_name)
             env = go_binary.environment(step.spec, at)
             go = os.path.join(env["GOROOT"], "bin", "go")  # noqa: PTH118  # a word of a command
-            _, *words = map(str, go_binary.command(step.spec, at.output()))
-            yield GoBuild(step=step.name, command=[go, *words], env=env, folder=at.source / step.spec.directory)
+            _, verb, *words = map(str, go_binary.command(step.spec, at.output()))
+            command = [go, verb, *go_binary.overlay(step.spec, at), *words]
+            yield GoBuild(step=step.name, command=command, env=env, folder=at.source / step.spec.directory)
 
 
 def libraries(project: Project, target: str) -> list[str]:
     """The steps that make the libraries which Go programs of a target link."""
-    specs = [step.spec for step in steps(project, target).values()]
-    return sorted({library.step for spec in specs if isinstance(spec, go_binary.GoBuild) for library in spec.libraries})
+    return sorted({library.step for spec in _go_specs(project, target) for library in spec.libraries})
+
+
+def embedded(project: Project, target: str) -> list[str]:
+    """The steps that make what Go programs of a target embed, and no compiler has a part in."""
+    return sorted({step for spec in _go_specs(project, target) for step in spec.assets})
+
+
+def _go_specs(project: Project, target: str) -> Iterator[go_binary.GoBuild]:
+    specs = (step.spec for step in steps(project, target).values())
+    return (spec for spec in specs if isinstance(spec, go_binary.GoBuild))

@@ -2,7 +2,7 @@
 
     .venv/bin/python -m benchmarks.cold [release=printer] [--target armv7] [--repeat 3] [--ours-only | --floor-only]
 
-Both use the same sources, modules, flags and tools, which are there before the clock starts (fetching aside), and each
+Both use the same sources, modules, flags, tools and pages to embed, which are there before the clock starts, and each
 an empty Go build cache, ours an empty result cache too. Ours also compiles the C artifacts in that time. The bare calls
 are what a person would type: the same flags, and Go's own defaults for how it uses processors and memory.
 
@@ -28,7 +28,8 @@ def measure(asked: Asked) -> None:
         copy = make_copy(parent)
         progress("making sources and modules ready")
         warm = empty_cache(asked, parent / "warm")
-        copy.doit(*asked.words, warm, "toolchain", "patch", f"modules:{asked.target}")
+        pages = alone.embedded(open_copy(copy.folder, asked.words), asked.target)
+        copy.doit(*asked.words, warm, "toolchain", "patch", f"modules:{asked.target}", *pages)
         build = copy.folder / "build"
         build.rename(parent / "ready")
         ours, bare = [], []
