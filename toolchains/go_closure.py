@@ -88,11 +88,13 @@ class Closure:
 
     ``unseen``: a digest of what its C code may include and Go's build cache does not look into, which is all but the
     files of a package's own folder; empty where there is no such thing. ``uncached``: whether assembler does so too.
+    ``standard``: the import paths of its packages of the standard library.
     """
 
     reads: Reads
     unseen: str = ""
     uncached: bool = False
+    standard: tuple[str, ...] = ()
 
 
 def closure(
@@ -112,7 +114,10 @@ def closure(
     found = reads(packages, folder=folder, checkout=checkout) if packages else WHOLE
     clear = found != WHOLE and not any(_includes_unseen(checkout, package) for package in packages)
     uncached = any(_assembles_elsewhere(Path(one.dir), one) for one in packages if inside(checkout, one.dir))
-    return Closure(reads=found, unseen="" if clear else _unseen(checkout, found), uncached=uncached)
+    standard = tuple(one.import_path for one in packages if one.standard and not one.import_path.startswith("vendor/"))
+    return Closure(
+        reads=found, unseen="" if clear else _unseen(checkout, found), uncached=uncached, standard=standard
+    )
 
 
 def _workspace(folder: Path) -> bool:

@@ -164,6 +164,7 @@ def _build_to(output: Path, spec: GoBuild, at: Places) -> None:
     # Here, not above: a build with nothing to do compiles nothing, and must start fast.
     from toolchains.go_closure import closure
     from toolchains.go_memory import go_memory_settings
+    from toolchains.go_standard import compile_once
 
     env, folder = environment(spec, at), at.source / spec.directory
     settings, more = {}, []
@@ -174,12 +175,16 @@ def _build_to(output: Path, spec: GoBuild, at: Places) -> None:
         more = ["-p", str(at.grant.processors)]
     flags = [*spec.flags, "-tags", ",".join(spec.tags)]
     at.status("listing what it is made of")
-    found = closure(at.ask, package=_named(spec), flags=flags, env=env, folder=folder, checkout=at.source)
+    found = closure(at.ask, package=_named(spec), flags=flags, env=env | settings, folder=folder, checkout=at.source)
     at.read(found.reads)
     if spec.compiler and found.unseen:
         env["CGO_CFLAGS"] += f" -DCROSSCOURSE_INCLUDED={found.unseen[:16]}"
     if found.uncached:  # a macro for the assembler would be told in the program
         env["GOCACHE"] = str(at.scratch / "go-build")
+    elif at.grant:
+        compile_once(
+            at.run, found.standard, flags=[*more, *flags], env=env | settings, folder=folder, status=at.status
+        )
     at.status("compiling")
     words = command(spec, output)
     more += overlay(spec, at)
