@@ -21,9 +21,9 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
 
     A checkout that is at our commit and clean has no edits.
     ``digests``: the SHA-256 of each patch file then. ``exported``: patches that ``patch-export`` wrote
-    and that no manifest named yet. ``made``: the digest of all that decided the checkout; empty once ``patch-export``
-    made a person's commits its own. ``saved``: the patch files that those were written to, relative to the checkout,
-    and the digest of each one's changes. ``former``: more commits of ours that it may have.
+    and that no manifest named yet. ``made``: the digest of all that decided the checkout. ``saved``: the patch files
+    that ``patch-export`` wrote a person's commits to, relative to the checkout, and the digest of each one's changes.
+    ``former``: more commits of ours that it may have; with ``saved``, our patched one is the last.
     """
 
     base: str

@@ -78,7 +78,6 @@ def export(
     if state.commit != mark.commit:
         saved = msgspec.structs.replace(
             saved,
-            made="",
             saved=_saved(mark, exported, vendor_patches=vendor_patches, folder=folder),
             former=[*mark.former, *([] if mark.saved else [mark.commit])],
         )

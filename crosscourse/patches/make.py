@@ -23,6 +23,7 @@ from crosscourse.git.fingerprint import refresh
 from crosscourse.git.local import is_local
 from crosscourse.git.store import configure, store_commit
 from crosscourse.patches.apply import PatchError, commit_patches
+from crosscourse.patches.states import APPLIED
 
 if TYPE_CHECKING:
     from crosscourse.engine.places import Places
@@ -63,13 +64,16 @@ def make_checkout(
     base = store_commit(store)
     made = _digest(spec, base)
     if os.path.lexists(folder):
-        edits = edits_in(folder)
-        if edits.named and read_mark(folder).made == made:
+        edits, mark = edits_in(folder), read_mark(folder)
+        if edits.named and mark.made == made:
+            _refuse_forgotten(spec, mark, vendor_patches)
+            if mark.commit not in edits.ours and mark.former:
+                write_mark(mark_file(folder), _before_exports(mark, spec))
             at.report(f"{os.path.relpath(folder)} has edits of yours, and is taken as it is")
             files.remove(failure)
             return
         edits.refuse(folder, _WHY, nameless=False)
-        _refuse_forgotten(spec, folder, vendor_patches)
+        _refuse_forgotten(spec, mark, vendor_patches)
     partial = folder.with_name(f".{folder.name}.partial")
     files.remove(partial)
     partial.mkdir(parents=True)
@@ -96,9 +100,20 @@ def _mark(base: str, commit: str, outcomes: dict[str, str], vendor_patches: Path
     return Mark(base=base, commit=commit, patches=outcomes, digests=digests)
 
 
-def _refuse_forgotten(spec: PatchedSource, folder: Path, vendor_patches: Path) -> None:
+def _before_exports(mark: Mark, spec: PatchedSource) -> Mark:
+    """The mark of a checkout whose exports were taken back (their files are gone, or other ones): the commits that were
+    saved there are a person's again.
+    """
+    *former, commit = mark.former
+    patches = {patch: mark.patches.get(patch, APPLIED) for patch in spec.patches}
+    return msgspec.structs.replace(
+        mark, commit=commit, former=former, saved={}, exported=[], patches=patches, digests=spec.digests
+    )
+
+
+def _refuse_forgotten(spec: PatchedSource, mark: Mark, vendor_patches: Path) -> None:
     """Raise CrosscourseError if the checkout has an exported patch that the manifest does not name."""
-    for patch in read_mark(folder).exported:
+    for patch in mark.exported:
         if patch not in spec.patches and (vendor_patches / patch).is_file():
             raise CrosscourseError(
                 f"vendor-patches/{patch}",

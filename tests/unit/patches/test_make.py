@@ -62,6 +62,23 @@ class Place:
             failure=self.failure,
         )
 
+    def commit(self, *words: str) -> str:
+        git = ["git", "-C", str(self.folder), "-c", "user.name=t", "-c", "user.email=t@t"]
+        subprocess.run([*git, "add", "--all"], check=True)
+        subprocess.run([*git, "commit", "-q", *words], check=True)
+        return subprocess.check_output([*git, "rev-parse", "HEAD"], text=True).strip()
+
+    def export(self) -> None:
+        with files.scratch_folder(self.at.scratch / "export") as scratch:
+            export(
+                self.folder,
+                source="x",
+                patches=["p.patch"],
+                vendor_patches=self.patches,
+                log=self.at.log,
+                scratch=scratch,
+            )
+
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
@@ -189,21 +206,47 @@ def test_a_checkout_of_a_run_that_was_killed_is_put_back(place: Place) -> None:
 def test_an_export_that_another_overtook_is_a_persons(place: Place) -> None:
     place.make()
     made = read_mark(place.folder).commit
-    git = ["git", "-C", str(place.folder), "-c", "user.name=t", "-c", "user.email=t@t"]
     commits = []
     for text in ("three\n", "four\n"):
         (place.folder / "a").write_text(text)
-        subprocess.run([*git, "commit", "-qa", "--amend", "--no-edit"], check=True)
-        commits.append(subprocess.check_output([*git, "rev-parse", "HEAD"], text=True).strip())
-        with files.scratch_folder(place.at.scratch / "export") as scratch:
-            export(
-                place.folder,
-                source="x",
-                patches=["p.patch"],
-                vendor_patches=place.patches,
-                log=place.at.log,
-                scratch=scratch,
-            )
+        commits.append(place.commit("--amend", "--no-edit"))
+        place.export()
     assert read_mark(place.folder).former == [made]
     edits = edits_in(place.folder)
     assert (edits.named, edits.nameless) == ([], [f"commit {commits[0][:12]}"])
+
+
+@pytest.mark.parametrize("new", [True, False], ids=["a new patch", "another state of one"])
+def test_what_was_exported_and_taken_back_is_a_persons_edit(place: Place, new: bool) -> None:
+    place.make()
+    before = read_mark(place.folder)
+    (place.folder / ("b" if new else "a")).write_text("mine\n")
+    first = place.commit("-m", "mine") if new else place.commit("--amend", "--no-edit")
+    place.export()
+    if new:
+        with pytest.raises(CrosscourseError, match="the manifest does not name it"):
+            place.make()
+        (place.patches / "x" / "mine.patch").unlink()
+    else:
+        place.patch(PATCH)
+    last = place.commit("--allow-empty", "-m", "more")
+    for _ in range(2):  # as it is, however often
+        place.make()
+        assert place.at.reported[-1].endswith("has edits of yours, and is taken as it is")
+        assert read_mark(place.folder) == before
+    edits = edits_in(place.folder)
+    assert f"commit {last[:12]}" in edits.named
+    assert first not in edits.ours
+    with pytest.raises(EditedCheckoutError):
+        place.make(date=2)
+
+
+def test_an_export_that_the_manifest_does_not_name_is_told_before_edits_are_taken(place: Place) -> None:
+    place.make()
+    (place.folder / "b").write_text("mine\n")
+    place.commit("-m", "mine")
+    place.export()
+    (place.folder / "a").write_text("edited\n")
+    with pytest.raises(CrosscourseError, match=r"mine\.patch.*\n?.*the manifest does not name it"):
+        place.make()
+    assert (place.folder / "a").read_text() == "edited\n"
