@@ -47,8 +47,11 @@ def damage(cache: Path) -> list[str]:
     known: dict[str, Row] = {}
     with contextlib.suppress(OSError, msgspec.MsgspecError):
         known = msgspec.json.decode(record.read_bytes(), type=dict[str, Row])
-    now, doubtful, special = {}, {}, []
+    now, doubtful, special, empty = {}, {}, [], []
     for path, signature, name in _made(cache):
+        if path.endswith("/"):
+            empty.append(path.rstrip("/"))
+            continue
         if not signature:
             special.append(path)
             continue
@@ -65,10 +68,10 @@ def damage(cache: Path) -> list[str]:
     if now != known:
         with contextlib.suppress(OSError, UnicodeError), files.replacing(record) as partial:
             partial.write_bytes(msgspec.json.encode(now))
-    if doubtful:
+    if doubtful or empty:
         time.sleep(_SETTLED)
     stays = (path for path, (before, expected) in doubtful.items() if _stays(cache / path, before, expected))
-    return sorted([*special, *stays])
+    return sorted([*special, *stays, *(path for path in empty if _is_empty(cache / path))])
 
 
 @contextlib.contextmanager
@@ -100,7 +103,9 @@ def mend(cache: Path) -> str:
     with _held(cache, shared=False):
         if cache.name == GO:
             for path in damaged:
-                files.remove(cache / path)
+                # A program's folder goes with it: Go would take the folder for an object.
+                inside = Path(path).parent.name.endswith("-d")
+                files.remove(cache / (Path(path).parent if inside else path))
         else:  # other files of it say that what was made is there
             files.discard(cache)
     more = f" and {len(damaged) - 1} more" if damaged[1:] else ""
@@ -120,7 +125,8 @@ def _blocked(cache: Path) -> Iterator[str]:
 def _made(cache: Path) -> Iterator[tuple[str, list[int], str]]:
     """Each file that a compiler made, its signature, and the digest that its name says, if any.
 
-    Of what is neither file, folder nor link there is no signature: a compiler would wait for it for ever.
+    Of what is neither file, folder nor link there is no signature: a compiler would wait for it for ever. The path of
+    an empty folder in an object's place ends in a slash.
     """
     pattern = _MADE[cache.name]
     top = f"{os.fspath(cache)}/"
@@ -130,6 +136,8 @@ def _made(cache: Path) -> Iterator[tuple[str, list[int], str]]:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(entry.path)
+                    if cache.name == GO and pattern.fullmatch(entry.path[len(top) :]) and _is_empty(entry.path):
+                        yield f"{entry.path[len(top):]}/", [], ""
                 elif not entry.is_file(follow_symlinks=False) and not entry.is_symlink():
                     yield entry.path[len(top) :], [], ""
                 elif found := pattern.fullmatch(entry.path[len(top) :]):
@@ -138,6 +146,13 @@ def _made(cache: Path) -> Iterator[tuple[str, list[int], str]]:
                         if stat.S_ISREG(info.st_mode):
                             signature = [info.st_size, info.st_mtime_ns, info.st_ctime_ns, info.st_ino]
                             yield entry.path[len(top) :], signature, found[1] if pattern.groups else ""
+
+
+def _is_empty(folder: str | Path) -> bool:
+    try:
+        return not os.listdir(folder)  # noqa: PTH208  # names are enough
+    except OSError:
+        return False
 
 
 def _stays(path: Path, before: list[int], expected: str) -> bool:

@@ -145,3 +145,26 @@ def test_a_pipe_makes_way(tmp_path: Path, name: str) -> None:
     os.mkfifo(pipe)
     assert pipe.name in caches.mend(cache)
     assert not pipe.exists()
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_folder_in_an_objects_place_makes_way(tmp_path: Path, inside: bool) -> None:
+    cache = tmp_path / "go-build"
+    good, bad = go_entry(cache, b"good", "vet"), go_entry(cache, b"bad")
+    assert caches.damage(cache) == []
+    bad.unlink()
+    bad.mkdir()
+    if inside:
+        (bad / "inside").write_text("something")
+    assert bad.name in caches.mend(cache)
+    assert not bad.exists()
+    assert good.is_file()
+    assert caches.mend(cache) == ""
+
+
+def test_a_program_that_is_being_written_is_not_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = tmp_path / "go-build"
+    program = go_entry(cache, b"program", "vet")
+    program.unlink()
+    monkeypatch.setattr(time, "sleep", lambda _seconds: program.write_bytes(b"program"))
+    assert caches.damage(cache) == []
