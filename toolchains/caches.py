@@ -14,13 +14,12 @@ import re
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import msgspec
 
 from crosscourse import files
-from crosscourse.engine.lock import held
+from crosscourse.engine.lock import caches_in_use
 
 GO = "go-build"
 ZIG = "zig"
@@ -74,22 +73,10 @@ def damage(cache: Path) -> list[str]:
     return sorted([*special, *stays, *(path for path in empty if _is_empty(cache / path))])
 
 
-@contextlib.contextmanager
-def in_use(cache: Path) -> Iterator[None]:
-    """Nobody removes anything of a compiler's cache for the time of the block, in which a compiler uses it."""
-    with _held(cache, shared=True):
-        yield
-
-
 def discard(cache: Path) -> None:
-    """Remove a compiler's cache, when nobody uses it."""
-    with _held(cache, shared=False):
+    """Remove a compiler's cache, when no program that a step runs uses it."""
+    with caches_in_use(cache.parent, shared=False):
         files.discard(cache)
-
-
-def _held(cache: Path, *, shared: bool) -> AbstractContextManager[None]:
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    return held(cache.parent / f".{cache.name}.lock", shared=shared)
 
 
 def mend(cache: Path) -> str:
@@ -100,7 +87,7 @@ def mend(cache: Path) -> str:
     damaged = blocked + damage(cache)
     if not damaged:
         return ""
-    with _held(cache, shared=False):
+    with caches_in_use(cache.parent, shared=False):
         if cache.name == GO:
             for path in damaged:
                 # A program's folder goes with it: Go would take the folder for an object.

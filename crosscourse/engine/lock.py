@@ -9,7 +9,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 
@@ -97,6 +97,23 @@ def held(path: Path, *, shared: bool) -> Iterator[None]:
         with _open(path.with_name(f"{path.name}.turn")) as turn:
             _flock(turn, fcntl.LOCK_EX)
             _flock(stream, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def caches_in_use(caches: Path, *, shared: bool) -> Iterator[None]:
+    """Hold the user's cache folder for the time of the block: ``shared`` by who uses what compilers keep there, alone
+    to remove something of it. In turn, see ``held``; so never around each other.
+
+    Of a folder in which nothing can be written nobody removes anything: nothing is held then.
+    """
+    with ExitStack() as stack:
+        try:
+            caches.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(held(caches / ".in-use.lock", shared=shared))
+        except OSError as error:
+            if not shared or error.errno not in (errno.EROFS, errno.EACCES):
+                raise
         yield
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,10 +76,11 @@ class Places:
         return found[label] if label else next(iter(found.values()))
 
     def run(self, argv: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path | None = None) -> str:
-        """Run a program, see ``process.run``. Its temporary files lie in the scratch folder, or as ``env`` says."""
-        from crosscourse.run import process
+        """Run a program, see ``process.run``. Its temporary files lie in the scratch folder, or as ``env`` says.
 
-        return process.run(argv, log=self.log, env=self._with_temporary(env), cwd=cwd)
+        While it runs nobody removes anything of the compilers' caches, if it is told where they are.
+        """
+        return self._run(argv, self.log, env, cwd)
 
     def ask(self, argv: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path | None = None) -> str:
         """Run a program for its answer, which is not for people: the log gets it only if the program fails."""
@@ -86,12 +88,20 @@ class Places:
 
         answer = self.scratch / "answer.log"
         try:
-            return process.run(argv, log=answer, env=self._with_temporary(env), cwd=cwd)
+            return self._run(argv, answer, env, cwd)
         except process.CommandError as error:
             self.write_log(error.tail)
             raise
         finally:
             answer.unlink(missing_ok=True)
+
+    def _run(self, argv: Sequence[str | Path], log: Path, env: Mapping[str, str], cwd: Path | None) -> str:
+        from crosscourse.engine.lock import caches_in_use
+        from crosscourse.run import process
+
+        told = any(str(self.caches) in value for value in env.values())
+        with caches_in_use(self.caches, shared=True) if told else nullcontext():
+            return process.run(argv, log=log, env=self._with_temporary(env), cwd=cwd)
 
     def _with_temporary(self, env: Mapping[str, str]) -> dict[str, str]:
         """With TMPDIR: what a killed program leaves there (Go hundreds of megabytes) would else stay for ever."""

@@ -134,15 +134,14 @@ def build(spec: GeneratedSourceBuild, at: Places) -> None:
 def _run(commands: Sequence[Sequence[str]], tree: Path, home: Path, at: Places) -> None:
     from crosscourse.run.environment import base_environment
     from crosscourse.run.retry import retrying
-    from toolchains import caches, go
+    from toolchains import go
 
     env = base_environment(HOME=str(home))
     if names.toolchain("go") in at.needed:
         goroot = at.need(names.toolchain("go"), "program").parent.parent
         env = go.environment(goroot, cache=at.caches, home=home, target={})
-    with caches.in_use(at.caches / caches.GO):
-        for command in commands:
-            at.status(f"running {' '.join(command)}"[:60])
-            words = [sys.executable, *command[1:]] if command[0] == "python" else list(command)
-            # Again, if the network fails: `go run` fetches the modules of its program.
-            retrying(partial(at.run, words, env=env, cwd=tree), status=at.status)
+    for command in commands:
+        at.status(f"running {' '.join(command)}"[:60])
+        words = [sys.executable, *command[1:]] if command[0] == "python" else list(command)
+        # Again, if the network fails: `go run` fetches the modules of its program.
+        retrying(partial(at.run, words, env=env, cwd=tree), status=at.status)

@@ -141,14 +141,6 @@ def build(spec: GoBuild, at: Places) -> None:
     build_to(at.output(), spec, at)
 
 
-def build_to(output: Path, spec: GoBuild, at: Places) -> None:
-    """The same, of a program that is not itself what the step makes."""
-    from toolchains import caches
-
-    with caches.in_use(at.caches / caches.GO):
-        _build_to(output, spec, at)
-
-
 def build_elsewhere(output: Path, spec: GoBuild, at: Places) -> None:
     """The same, for a system that may be no target: what no target's programs are made of may not be there yet."""
     from crosscourse.run.retry import retrying
@@ -160,7 +152,8 @@ def build_elsewhere(output: Path, spec: GoBuild, at: Places) -> None:
     build_to(output, spec, at)
 
 
-def _build_to(output: Path, spec: GoBuild, at: Places) -> None:
+def build_to(output: Path, spec: GoBuild, at: Places) -> None:
+    """The same as ``build``, of a program that is not itself what the step makes."""
     # Here, not above: a build with nothing to do compiles nothing, and must start fast.
     from toolchains.go_closure import closure
     from toolchains.go_memory import go_memory_settings

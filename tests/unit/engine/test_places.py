@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
+from crosscourse.engine.lock import caches_in_use
 from crosscourse.engine.places import Places
 from crosscourse.engine.reads import Reads
 from crosscourse.run.process import CommandError
@@ -82,3 +85,28 @@ def test_what_a_person_is_told_is_in_the_log_too(tmp_path: Path) -> None:
 def test_what_was_read_is_learned(at: Places) -> None:
     at.read(Reads.of(files=["a"]))
     assert at.learned == [Reads.of(files=["a"])]
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_nobody_removes_what_compilers_keep_while_a_program_runs_that_is_told_of_it(tmp_path: Path, told: bool) -> None:
+    at = make_places(tmp_path)
+    began, may_end = tmp_path / "began", tmp_path / "may-end"
+    words = ["sh", "-c", 'touch "$0"; while [ ! -e "$1" ]; do sleep 0.02; done', began, may_end]
+    env = {"PATH": os.environ["PATH"]} | ({"GOCACHE": str(at.caches / "go-build")} if told else {})
+    program = threading.Thread(target=at.run, args=(words,), kwargs={"env": env})
+    program.start()
+    removed = threading.Event()
+
+    def remove() -> None:
+        with caches_in_use(at.caches, shared=False):
+            removed.set()
+
+    while not began.exists():
+        time.sleep(0.01)
+    remover = threading.Thread(target=remove)
+    remover.start()
+    assert removed.wait(0.3 if told else 30) == (not told)
+    may_end.touch()
+    program.join(30)
+    assert removed.wait(30)
+    remover.join()

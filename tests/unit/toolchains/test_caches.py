@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from crosscourse.engine.lock import caches_in_use
 from toolchains import caches
 
 
@@ -127,7 +128,7 @@ def test_a_cache_that_is_used_is_removed_afterwards(tmp_path: Path) -> None:
     cache = tmp_path / "go-build"
     entry = go_entry(cache, b"good")
     remover = threading.Thread(target=caches.discard, args=(cache,))
-    with caches.in_use(cache), caches.in_use(cache):
+    with caches_in_use(tmp_path, shared=True), caches_in_use(tmp_path, shared=True):
         remover.start()
         remover.join(0.3)
         assert remover.is_alive()
