@@ -29,6 +29,8 @@ RECORD = ".crosscourse-files"
 _MADE = {GO: re.compile(r"[0-9a-f]{2}/([0-9a-f]{64})-d(?:/[^/]+)?"), ZIG: re.compile(r"(?:local/)?o/[^/]+/.+")}
 # Go's are 00 to ff; zig's are for outputs, manifests, what it reads of its sources, and those of its callers.
 _FOLDERS = {GO: re.compile(r"[0-9a-f]{2}"), ZIG: re.compile(r"[bhopz]|tmp|local")}
+# What is never a folder.
+_FILES = {GO: re.compile(r"[0-9a-f]{2}/[^/]+-a"), ZIG: re.compile(r"(?:local/)?h/[^/]+")}
 # Another run may be writing a file just now: it is damaged if it stays as it is for so long.
 _SETTLED = 1.0  # s
 
@@ -41,7 +43,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
 
 def damage(cache: Path) -> list[str]:
-    """The files of a compiler's cache that are not what they were, relative to it; none where there is no cache."""
+    """What of a compiler's cache is not what it was, or stands where a folder belongs; relative to it. None where there
+    is no cache.
+    """
     record = cache / RECORD
     known: dict[str, Row] = {}
     with contextlib.suppress(OSError, msgspec.MsgspecError):
@@ -70,7 +74,7 @@ def damage(cache: Path) -> list[str]:
     if doubtful or empty:
         time.sleep(_SETTLED)
     stays = (path for path, (before, expected) in doubtful.items() if _stays(cache / path, before, expected))
-    return sorted([*special, *stays, *(path for path in empty if _is_empty(cache / path))])
+    return sorted({*_blocked(cache), *special, *stays, *(path for path in empty if _is_empty(cache / path))})
 
 
 def discard(cache: Path) -> None:
@@ -81,10 +85,7 @@ def discard(cache: Path) -> None:
 
 def mend(cache: Path) -> str:
     """Remove what is damaged in a compiler's cache, so that it is made again; says so, or nothing."""
-    blocked = list(_blocked(cache))
-    for path in blocked:
-        files.remove(cache / path)
-    damaged = blocked + damage(cache)
+    damaged = damage(cache)
     if not damaged:
         return ""
     with caches_in_use(cache.parent, shared=False):
@@ -112,8 +113,8 @@ def _blocked(cache: Path) -> Iterator[str]:
 def _made(cache: Path) -> Iterator[tuple[str, list[int], str]]:
     """Each file that a compiler made, its signature, and the digest that its name says, if any.
 
-    Of what is neither file, folder nor link there is no signature: a compiler would wait for it for ever. The path of
-    an empty folder in an object's place ends in a slash.
+    Of what is neither file, folder nor link, and of a folder in a file's place there is no signature: a compiler would
+    wait for it for ever, or fail. The path of an empty folder in an object's place ends in a slash.
     """
     pattern = _MADE[cache.name]
     top = f"{os.fspath(cache)}/"
@@ -123,8 +124,11 @@ def _made(cache: Path) -> Iterator[tuple[str, list[int], str]]:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(entry.path)
-                    if cache.name == GO and pattern.fullmatch(entry.path[len(top) :]) and _is_empty(entry.path):
-                        yield f"{entry.path[len(top):]}/", [], ""
+                    path = entry.path[len(top) :]
+                    if _FILES[cache.name].fullmatch(path):
+                        yield path, [], ""
+                    elif cache.name == GO and pattern.fullmatch(path) and _is_empty(entry.path):
+                        yield f"{path}/", [], ""
                 elif not entry.is_file(follow_symlinks=False) and not entry.is_symlink():
                     yield entry.path[len(top) :], [], ""
                 elif found := pattern.fullmatch(entry.path[len(top) :]):

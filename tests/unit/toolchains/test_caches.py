@@ -110,6 +110,7 @@ def test_what_stands_where_go_has_folders_makes_way(tmp_path: Path) -> None:
     other = "00" if good.parent.name != "00" else "01"
     (cache / other).write_text("no folder")
     (cache / "README").write_text("stays")
+    assert caches.damage(cache) == [other]
     assert other in caches.mend(cache)
     assert sorted(path.name for path in cache.iterdir()) == sorted([caches.RECORD, "README", good.parent.name])
     assert caches.mend(cache) == ""
@@ -120,6 +121,7 @@ def test_what_stands_where_zig_has_folders_makes_way(tmp_path: Path, name: str) 
     cache = tmp_path / "zig"
     (cache / name).parent.mkdir(parents=True, exist_ok=True)
     (cache / name).write_text("no folder")
+    assert caches.damage(cache) == [name]
     assert name in caches.mend(cache)
     assert not (cache / name).exists()
 
@@ -169,3 +171,13 @@ def test_a_program_that_is_being_written_is_not_damaged(tmp_path: Path, monkeypa
     program.unlink()
     monkeypatch.setattr(time, "sleep", lambda _seconds: program.write_bytes(b"program"))
     assert caches.damage(cache) == []
+
+
+@pytest.mark.parametrize("path", ["go-build/00/0011-a", "zig/h/0011.txt", "zig/local/h/0011.txt"])
+def test_a_folder_where_a_compiler_keeps_notes_makes_way(tmp_path: Path, path: str) -> None:
+    folder = tmp_path / path
+    folder.mkdir(parents=True)
+    cache = tmp_path / path.split("/")[0]
+    assert caches.damage(cache) == [path.split("/", 1)[1]]
+    assert folder.name in caches.mend(cache)
+    assert not folder.exists()
