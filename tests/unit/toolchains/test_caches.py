@@ -177,7 +177,7 @@ def test_a_program_that_is_being_written_is_not_damaged(tmp_path: Path, monkeypa
 def test_a_folder_where_a_compiler_keeps_notes_makes_way(tmp_path: Path, path: str) -> None:
     folder = tmp_path / path
     folder.mkdir(parents=True)
-    cache = tmp_path / path.split("/")[0]
+    cache = tmp_path / path.split("/", maxsplit=1)[0]
     assert caches.damage(cache) == [path.split("/", 1)[1]]
     assert folder.name in caches.mend(cache)
     assert not folder.exists()
