@@ -22,12 +22,13 @@ from tasks.kinds import TABLES
 from tasks.package import steps as package
 from tasks.stages import for_each_target, groups, named_targets, tasks_of
 from tasks.verify import steps as verify
+from toolchains.c import identity
 
 Tasks = Iterator[dict[str, Any]]
 
 project = open_project(Path(__file__).resolve().parent, doit_cmd._CMDLINE_VARS or {}, TABLES)
 DOIT_CONFIG = project.doit_config()
-manifest, layout, settings = project.manifest, project.layout, project.settings
+manifest, layout, settings = identity.asked(project.manifest), project.layout, project.settings
 named = named_targets(sys.argv[1:], project.targets) if entrance.entered else None  # else the words are not ours
 targets = named or project.targets
 native = settings.machine == "native"
@@ -51,6 +52,7 @@ def across_targets(stage: str, steps: Callable[[str], Iterable[Step]]) -> Tasks:
 def task_toolchain() -> Tasks:
     """1. Go, the C cross compiler and what else the release names: pinned, installed once into the cache folder."""
     yield from once(toolchain.steps(manifest.toolchain, layout.tools))
+    yield from once(toolchain.unpacked_steps(manifest.c, targets, layout.tools))
 
 
 def task_source() -> Tasks:
@@ -111,7 +113,7 @@ def task_guest() -> Tasks:
 
 
 def task_lock() -> Tasks:
-    """The Debian packages of root filesystems and guests, asked anew and written to releases/locks/."""
+    """The Debian packages of root filesystems, guests and GCC, asked anew and written to where they are locked."""
     yield from for_each_target(targets, "lock", lambda target: lock.steps(manifest, layout, target), project.shared)
 
 

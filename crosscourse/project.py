@@ -71,6 +71,7 @@ def _chosen(manifest: Manifest, settings: Chosen) -> Manifest:
     c = msgspec.structs.replace(
         manifest.c,
         compiler=settings.toolchain or manifest.c.compiler,
+        linking=settings.linking or manifest.c.linking,
         own={**manifest.c.own, **settings.compiler},
     )
     manifest = msgspec.structs.replace(manifest, c=c)

@@ -2,9 +2,10 @@
 
 The file may say: ``release``, ``target``, ``cache`` (a folder), ``cache-size`` (of the result cache, ``"10 GB"``),
 ``jobs`` (a number), ``machine`` (what ``boot`` runs in, ``"qemu"`` or ``"native"``), ``toolchain`` (the C compiler) and
-``[compiler.TARGET]`` (one of one's own), ``debian`` (the URL of a Debian mirror), ``debian-archives`` (URLs and folders
-that have old versions of its packages), ``[override]`` (source → folder of one's own) and ``[omit]`` (source → paths
-that one's mirror lacks), ``[artifacts]`` (artifact → whether it is made).
+``[compiler.TARGET]`` (one of one's own), ``linking`` (of programs with C, ``"static"`` or ``"dynamic"``), ``debian``
+(the URL of a Debian mirror), ``debian-archives`` (URLs and folders that have old versions of its packages),
+``[override]`` (source → folder of one's own) and ``[omit]`` (source → paths that one's mirror lacks), ``[artifacts]``
+(artifact → whether it is made).
 On the command line that is ``NAME=yes`` or ``NAME=no``.
 """
 
@@ -14,13 +15,13 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
 from crosscourse.errors import CrosscourseError, ManifestError, UnknownNameError
 from crosscourse.manifest.model import OwnCompiler
-from crosscourse.manifest.types import Name
+from crosscourse.manifest.types import Linking, Name
 
 FILE = "crosscourse.toml"
 REMEDY = "README.md explains every key, under Settings."
@@ -28,9 +29,11 @@ REMEDY = "README.md explains every key, under Settings."
 SIZE = r"^\s*\d{1,6}(\.\d{1,6})?\s*[MGT]B\s*$"
 DEFAULT_CACHE_SIZE = "10 GB"
 _YES_NO = {"yes": True, "no": False}
-VARIABLES = ("release", "target", "override", "cache", "jobs", "machine", "toolchain")
+VARIABLES = ("release", "target", "override", "cache", "jobs", "machine", "toolchain", "linking")
 MachineKind = Literal["qemu", "native"]
 MACHINES: tuple[MachineKind, ...] = ("qemu", "native")
+LINKINGS: tuple[Linking, ...] = ("static", "dynamic")
+AChoice = TypeVar("AChoice", bound=str)
 # More than any machine has; a number that programs take.
 MOST = 1000
 # Variables of the environment: those that a person sets, with what they may be, and those that parts of us set for
@@ -56,6 +59,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     jobs: Annotated[int, msgspec.Meta(ge=1, le=MOST)] | None = None
     machine: MachineKind | None = None
     toolchain: Name | None = None
+    linking: Linking | None = None
     compiler: dict[Name, OwnCompiler] = {}
     debian: str | None = None
     debian_archives: list[str] = msgspec.field(name="debian-archives", default_factory=list)
@@ -113,8 +117,9 @@ def read_settings(root: Path, variables: Mapping[str, str]) -> Chosen:
         target=variables.get("target", settings.target),
         cache=_cache(root, settings, variables, named),
         jobs=_typed_jobs(variables["jobs"]) if "jobs" in variables else settings.jobs,
-        machine=_typed_machine(variables["machine"]) if "machine" in variables else settings.machine,
+        machine=_one_of("machine", variables["machine"], MACHINES) if "machine" in variables else settings.machine,
         toolchain=variables.get("toolchain", settings.toolchain),
+        linking=_one_of("linking", variables["linking"], LINKINGS) if "linking" in variables else settings.linking,
         compiler=settings.compiler,
         debian=settings.debian,
         debian_archives=settings.debian_archives,
@@ -196,11 +201,11 @@ def _typed_jobs(text: str) -> int:
     return int(text)
 
 
-def _typed_machine(text: str) -> MachineKind:
-    for machine in MACHINES:
-        if machine == text:
-            return machine
-    raise UnknownNameError("machine", text, MACHINES)
+def _one_of(variable: str, text: str, choices: tuple[AChoice, ...]) -> AChoice:
+    for choice in choices:
+        if choice == text:
+            return choice
+    raise UnknownNameError(variable, text, choices)
 
 
 def _parse_override(text: str, named: list[str]) -> dict[str, str]:

@@ -20,6 +20,7 @@ from tasks import names
 from tasks.boot import steps as boot
 from tasks.image import steps as image
 from tasks.rootfs import debian
+from toolchains.c import gcc
 from toolchains.targets import get_target
 
 if TYPE_CHECKING:
@@ -40,21 +41,30 @@ class Locking(Spec, frozen=True, kw_only=True):
 
 
 def steps(manifest: Manifest, layout: Layout, target: str) -> Iterator[Step]:
-    """The step that writes one target's lock file; none where nothing is made of packages."""
+    """The steps that write one target's lock files: what is made of packages, and the C compiler that is unpacked."""
+    left_out = tuple(name for name, table in manifest.artifact.items() if not table.built)
     sets = wanted(manifest, target)
     if sets:
-        yield Step(
-            name=names.lock(target, "debian"),
-            stage="lock",
-            doc=f"the Debian packages for {target}, as the mirror has them now",
-            spec=Locking(
-                sets=sets, optional=tuple(name for name, table in manifest.artifact.items() if not table.built)
-            ),
-            work=lock,
-            place=layout.lock(target, own=True),
-            probe=asked,
-            removed_by="nobody",
-        )
+        doc = f"the Debian packages for {target}, as the mirror has them now"
+        yield _step(names.lock(target, "debian"), doc, sets, left_out, layout.lock(target, own=True))
+    compiler = gcc.wanted(get_target(target))
+    if compiler:
+        doc = f"the Debian packages of {gcc.NAME} for {target}, for each host, as the mirror has them now"
+        # Of a host Debian may have none.
+        yield _step(names.lock(target, gcc.NAME), doc, compiler, tuple(compiler), gcc.lock_file(target))
+
+
+def _step(name: str, doc: str, sets: dict[str, Wanted], optional: tuple[str, ...], place: Path) -> Step:
+    return Step(
+        name=name,
+        stage="lock",
+        doc=doc,
+        spec=Locking(sets=sets, optional=optional),
+        work=lock,
+        place=place,
+        probe=asked,
+        removed_by="nobody",
+    )
 
 
 def wanted(manifest: Manifest, target: str) -> dict[str, Wanted]:

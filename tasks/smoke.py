@@ -22,6 +22,8 @@ from crosscourse.manifest import placeholders
 from crosscourse.manifest.model import Manifest
 from crosscourse.run.environment import base_environment
 from tasks import names
+from toolchains.c import compilers
+from toolchains.c.compiler import LIBRARIES
 from toolchains.targets import get_target, host_goarch
 
 if TYPE_CHECKING:
@@ -52,13 +54,15 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 class SmokeRun(Spec, frozen=True, kw_only=True):
     """What decides the outcome beside the programs.
 
-    ``emulator``: none where this machine runs them; ``cpu``: what it is told to be.
+    ``emulator``: none where this machine runs them; ``cpu``: what it is told to be. ``libraries``: of dynamically
+    linked programs, the step that has the C library that they were linked with; empty where this machine's has to do.
     """
 
     target: str
     calls: tuple[Call, ...]
     emulator: str
     cpu: str
+    libraries: str = ""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +79,10 @@ def steps(manifest: Manifest, layout: Layout, target: str) -> Iterator[Step]:
     if not calls:
         return
     described = get_target(target)
+    emulator = "" if described.goarch == host_goarch() else described.elf.emulator
+    dynamic = bool(emulator) and not compilers.of(manifest.c, described).static
+    compiler = compilers.chosen(manifest.c).unpacked(described) if dynamic else None
+    libraries = names.toolchain(compiler.tool) if compiler else ""
     yield Step(
         name=names.smoke(target),
         stage="smoke",
@@ -82,11 +90,12 @@ def steps(manifest: Manifest, layout: Layout, target: str) -> Iterator[Step]:
         spec=SmokeRun(
             target=target,
             calls=calls,
-            emulator="" if described.goarch == host_goarch() else described.elf.emulator,
+            emulator=emulator,
             cpu=described.elf.emulated_cpu or "",
+            libraries=libraries,
         ),
         work=smoke,
-        needs=tuple(dict.fromkeys(call.step for call in calls)),
+        needs=(*dict.fromkeys(call.step for call in calls), *filter(None, [libraries])),
         memory=300,
         outputs={_REPORT: layout.report(target, "smoke") / _REPORT},
     )
@@ -114,6 +123,7 @@ def smoke(spec: SmokeRun, at: Places) -> None:
         path = os.environ.get("PATH", os.defpath)
         before = [find_emulator(spec.emulator, path, what=f"programs for {spec.target}")]
         before += ["-cpu", spec.cpu] if spec.cpu else []
+        before += ["-L", at.need(spec.libraries, LIBRARIES)] if spec.libraries else []
     outcomes = []
     for index, call in enumerate(spec.calls):
         at.status(f"starting {call.name} ({index + 1} of {len(spec.calls)})")

@@ -1,17 +1,25 @@
 """Stage 1, toolchains: the pinned tools that the release names, each installed once into the user's cache folder.
 
-A tool that was changed there is installed again before something is made by it.
+So is a C compiler that comes as Debian packages, for each target that it is wanted for. A tool that was changed there
+is installed again before something is made by it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+import msgspec
+
+from crosscourse import files
 from crosscourse.engine.places import Places
 from crosscourse.engine.spec import Spec
 from crosscourse.engine.step import Step
+from crosscourse.manifest.model import CSettings
 from tasks import names
+from toolchains.c import compilers
+from toolchains.c.compiler import LIBRARIES, Unpacked
+from toolchains.targets import get_target
 from toolchains.tools.pins import STAMP, Tool, get_tool, program, tool_path
 
 
@@ -45,6 +53,65 @@ def steps(toolchain: Mapping[str, str], folder: Path) -> Iterator[Step]:
             sound=damaged,
             removed_by="nobody",
         )
+
+
+class UnpackedTool(Spec, frozen=True, kw_only=True):
+    """A C compiler of Debian packages to unpack. ``folder``: as above."""
+
+    title: str
+    folder: str
+    compiler: Unpacked
+
+
+def unpacked_steps(settings: CSettings, targets: Iterable[str], folder: Path) -> Iterator[Step]:
+    """A step for each target whose C compiler is unpacked from Debian packages. Raises UnknownNameError, LockError."""
+    for target in targets:
+        compiler = compilers.chosen(settings).unpacked(get_target(target))
+        if compiler is None:
+            continue
+        place = folder / f"{compiler.tool}-{files.digest_text(msgspec.json.encode(compiler).decode())[:10]}"
+        yield Step(
+            name=names.toolchain(compiler.tool),
+            stage="toolchain",
+            doc=f"{compiler.title}, of Debian packages pinned by hash",
+            spec=UnpackedTool(title=compiler.title, folder=place.name, compiler=compiler),
+            work=unpack,
+            place=place,
+            provides={"program": place / "bin" / compiler.program, LIBRARIES: place / compiler.libraries},
+            probe=not_unpacked,
+            probed=stamp,
+            result=unpacked,
+            sound=damaged_tree,
+            removed_by="nobody",
+        )
+
+
+def unpack(spec: UnpackedTool, at: Places) -> None:
+    """Unpack the compiler unless it is there as it was. Raises LockError, PackagesGoneError, CompilerMissingError."""
+    from toolchains import caches
+    from toolchains.c import unpacking
+
+    if problem := unpacking.install(spec.compiler, at):
+        at.report(f"{spec.title} was not what it was unpacked as ({problem}): unpacked again")
+        caches.discard(at.caches / caches.GO)
+
+
+def damaged_tree(step: Step) -> str | None:
+    """What is wrong with the unpacked compiler; None if nothing."""
+    from toolchains.tools import seal
+
+    assert step.place is not None
+    return seal.damage(step.place)
+
+
+def not_unpacked(spec: UnpackedTool, place: Path) -> str | None:
+    """What a plan says if it is not there."""
+    return None if (place / STAMP).exists() else f"{spec.title} is not in the cache folder"
+
+
+def unpacked(spec: UnpackedTool, _place: Path) -> str:
+    """What is made by it is made again when this changes."""
+    return spec.folder
 
 
 def install(spec: PinnedTool, at: Places) -> None:

@@ -25,10 +25,14 @@ class Zig(Strict, frozen=True, kw_only=True):
 
 
 class Gcc(Strict, frozen=True, kw_only=True):
-    """Debian's cross GCC for a target. ``triple``: in the names of its programs. ``flags``: the processor."""
+    """Debian's cross GCC for a target. ``triple``: in the names of its programs. ``flags``: the processor.
+
+    ``gold``: whether its binutils have that linker, which static programs for 32-bit ARM need.
+    """
 
     triple: str
     flags: list[str] = []
+    gold: bool = True
 
 
 class Oci(Strict, frozen=True, kw_only=True):
@@ -67,7 +71,8 @@ class ElfProfile(Strict, frozen=True, kw_only=True):
 
 class Expected(Strict, frozen=True, kw_only=True):
     """What of a target the programs made for it can be checked against. ``chooses``: whether the C library in them has
-    code for several processors, and chooses when it runs, so that attributes tell more than is used.
+    code for several processors, and chooses when it runs, so that attributes tell more than is used. ``glibc``: the
+    newest version of glibc that programs may ask for; None where all are static.
     """
 
     name: str
@@ -76,6 +81,7 @@ class Expected(Strict, frozen=True, kw_only=True):
     goamd64: str | None
     elf: ElfProfile
     chooses: bool = False
+    glibc: str | None = None
 
 
 class Machine(Strict, frozen=True, kw_only=True):

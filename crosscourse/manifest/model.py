@@ -6,7 +6,7 @@ No component's name is known here, and no kind of artifact or boot: these bring 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, TypeVar
@@ -19,12 +19,14 @@ from crosscourse.manifest.smoke import Smoke
 from crosscourse.manifest.types import (
     Commit,
     DebianPackage,
+    GlibcVersion,
     GoFlag,
     GoImport,
     GoPackages,
     GoTag,
     KernelModule,
     Line,
+    Linking,
     Memory,
     Name,
     RelativePath,
@@ -75,9 +77,15 @@ class OwnCompiler(Table, frozen=True, kw_only=True):
 
 
 class CSettings(Table, frozen=True, kw_only=True):
-    """``[c]``: which C ``compiler`` all C code of the release is made by; ``own``: by target, for ``path``."""
+    """``[c]``: which C ``compiler`` all C code of the release is made by; ``own``: by target, for ``path``.
+
+    ``linking``: how programs with C code are linked, but for those that run where no C library is. ``glibc``: of
+    dynamically linked ones, the newest version whose symbols they may ask for: the release's promise.
+    """
 
     compiler: Name = "zig"
+    linking: Linking = "static"
+    glibc: GlibcVersion | None = None
     own: dict[Name, OwnCompiler] = {}
 
 
@@ -148,6 +156,11 @@ class Artifact(Table, frozen=True, kw_only=True, tag_field="kind"):
         return False
 
     @property
+    def carries(self) -> Iterable[Name]:
+        """Programs that it brings to where no C library is."""
+        return ()
+
+    @property
     def stand_ins(self) -> dict[RelativePath, str]:
         """What programs embed in its place where it is left out: path in the source → text."""
         return {}
@@ -209,3 +222,8 @@ class Manifest(Table, frozen=True, kw_only=True):
         for name, artifact in self.artifact.items():
             if isinstance(artifact, table):
                 yield name, artifact
+
+    @property
+    def carried(self) -> set[str]:
+        """The programs that run where no C library is: those that some artifact brings there."""
+        return {name for artifact in self.artifact.values() for name in artifact.carries}

@@ -6,7 +6,7 @@ with ``END``: Python's ``$`` alone lets a newline pass. A type is used for keys 
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
@@ -151,6 +151,10 @@ GoFlag: TypeAlias = Annotated[
         description="a flag of the go command, or its value: none that names a program or a place to write to",
     ),
 ]
+GlibcVersion: TypeAlias = Annotated[
+    str, msgspec.Meta(pattern=rf"^2\.[0-9]{{1,3}}{END}", description="a version of glibc: '2.34'")
+]
+Linking: TypeAlias = Literal["static", "dynamic"]
 Suite: TypeAlias = Annotated[
     str, msgspec.Meta(pattern=rf"^[a-z][a-z0-9-]*{END}", max_length=64, description="a suite of Debian: 'bookworm'")
 ]

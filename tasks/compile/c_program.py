@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 
 class CProgram(Artifact, frozen=True, kw_only=True, tag="c-program"):
-    """A program compiled from C files and linked statically."""
+    """A program compiled from C files. ``static``: whatever else is linked dynamically, this one is not: it runs where
+    no C library is.
+    """
 
     is_program: ClassVar[bool] = True
 
@@ -29,6 +31,7 @@ class CProgram(Artifact, frozen=True, kw_only=True, tag="c-program"):
     ldflags: list[Line] = []
     libraries: list[Name] = []
     generate: list[Generate] = []
+    static: bool = False
 
     @property
     def uses_c_compiler(self) -> bool:
@@ -66,7 +69,7 @@ def spec_of(
         generate=tuple(table.generate),
         libraries=libraries(manifest, target, table.libraries),
         epoch=manifest.epoch,
-        compiler=compilers.of(manifest.c, target),
+        compiler=compilers.of(manifest.c, target, static=table.static or name in manifest.carried),
     )
 
 

@@ -115,7 +115,7 @@ def spec_of(
         tags=(*manifest.go.tags, *table.tags),
         ldflags=(*manifest.go.ldflags, *shlex.split(own)),
         go_env=target.go_env,
-        compiler=compilers.of(manifest.c, target) if table.cgo else None,
+        compiler=compilers.of(manifest.c, target, static=name in manifest.carried) if table.cgo else None,
         pkgconf=table.cgo and "pkgconf" in manifest.toolchain,
         cflags=tuple(table.cflags),
         external_ldflags=tuple(table.external_ldflags),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +36,11 @@ class DebianResourceType(native.ResourceType, frozen=True, kw_only=True, tag="de
     programs: dict[RootPath, Name] = {}
     copies: dict[RootPath, FolderPath] = {}
     leave_out: list[RelativePath] = []
+
+    @property
+    def carries(self) -> Iterable[Name]:
+        """None: Debian's C library is in it, and verify looks whether it is new enough."""
+        return ()
 
     def problems(self, key: str, manifest: Manifest) -> Iterator[str]:
         """Those of a native one; no suite; targets and packages that are none."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -43,6 +43,11 @@ class ResourceType(Artifact, frozen=True, kw_only=True, tag="resource-type"):
     links: dict[RootPath, LinkTarget] = {}
     data: dict[RootPath, DataPath] = {}
     metadata: dict[str, str | bool]
+
+    @property
+    def carries(self) -> Iterable[Name]:
+        """All its programs: nothing is in it but what it names."""
+        return self.programs.values()
 
     def problems(self, key: str, manifest: Manifest) -> Iterator[str]:
         """Programs and tools that there are not, paths that clash, links that lead outside, no path."""

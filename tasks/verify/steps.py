@@ -25,7 +25,10 @@ def steps(manifest: Manifest, layout: Layout, target: str) -> Iterator[Step]:
     """The checks of one target's distribution, and of its images."""
     described = get_target(target)
     # glibc has functions for memory with NEON, beside others (its sysdeps/arm/armv7/multiarch).
-    expected = msgspec.structs.replace(described.expected, chooses=compilers.of(manifest.c, described).glibc)
+    compiler = compilers.of(manifest.c, described)
+    expected = msgspec.structs.replace(
+        described.expected, chooses=compiler.glibc, glibc=None if compiler.static else manifest.c.glibc
+    )
     yield _step(
         layout,
         Verification(

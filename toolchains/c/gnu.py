@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Container
 from functools import cache
 from pathlib import Path
 
-from crosscourse.engine.idle.seen import DECLARED
 from crosscourse.errors import CrosscourseError
-from toolchains.c.compiler import Compiler
+from toolchains.c.compiler import Compiler, Unpacked
 
 # -g0: debug information would carry paths.
 FLAGS = ("-O2", "-g0", "-s", "-fPIC")
 GOLD = "-fuse-ld=gold"
-STATIC = ("-static", GOLD)
-"""A static program of GNU ld passes every check of its headers, and dies at its first instruction where it is large:
-once .text is over 16 MiB, the slots of glibc's indirect functions lose the bit that says that they are Thumb code."""
+"""A static program of GNU ld for 32-bit ARM passes every check of its headers, and dies at its first instruction where
+it is large: once .text is over 16 MiB, the slots of glibc's indirect functions lose the bit that says that they are
+Thumb code."""
 
 
 _REFUSED = (
@@ -29,26 +29,11 @@ class CompilerMissingError(CrosscourseError):
     """A compiler that is not where it should be, or that can't link as it has to."""
 
 
-def identity(prefix: str) -> str:
-    """What the compiler with this prefix says of itself: its version and how it was made. Empty if it is not there."""
-    name = f"{prefix}gcc"
-    DECLARED.more(name)  # it may be a script, or one of many files that decide what it says: nobody but itself can tell
-    path = shutil.which(name)
-    return _said(path) if path else ""
-
-
 @cache
 def machine(path: Path) -> str:
     """What a compiler makes code for, in its own words: ``arm-linux-gnueabihf``."""
     done = subprocess.run([path, "-dumpmachine"], capture_output=True, text=True, check=False, env={"LC_ALL": "C"})
     return done.stdout.strip()
-
-
-@cache
-def _said(path: str) -> str:
-    """Of ``gcc -v``, without the line that tells its wrapper's environment."""
-    done = subprocess.run([path, "-v"], capture_output=True, text=True, check=False, env={"LC_ALL": "C"})
-    return "\n".join(line for line in done.stderr.splitlines() if not line.startswith("COLLECT_"))
 
 
 def find(compiler: Compiler, program: str, *, remedy: str) -> Path:
@@ -65,5 +50,25 @@ def check_linker(compiler: Compiler, *, remedy: str) -> None:
         found = f"there is no {compiler.prefix}ld.gold; {_REFUSED}"
         raise CompilerMissingError(f"C compiler {compiler.name}", found, remedy)
     kind = machine(find(compiler, "gcc", remedy=remedy))
-    if GOLD not in compiler.static and kind.startswith("arm") and "-gnueabi" in kind:
-        raise CompilerMissingError(f"C compiler {compiler.name}", f"{kind}: {_REFUSED}", remedy)
+    if compiler.static:
+        _check_thumb(f"C compiler {compiler.name}", kind, gold=GOLD in compiler.static, remedy=remedy)
+
+
+def _check_thumb(title: str, kind: str, *, gold: bool, remedy: str) -> None:
+    """``kind``: what it makes code for, in GNU's words."""
+    if not gold and kind.startswith("arm") and "-gnueabi" in kind:
+        raise CompilerMissingError(title, f"{kind}: {_REFUSED}", remedy)
+
+
+def static(*, gold: bool) -> tuple[str, ...]:
+    """What makes a link static. ``gold``: by that linker."""
+    return ("-static", *((GOLD,) if gold else ()))
+
+
+def check_tree(compiler: Unpacked, tree: Container[str]) -> None:
+    """Whether what is unpacked has the linker that static links need. Raises CompilerMissingError."""
+    if f"usr/bin/{compiler.linker}" not in tree:
+        why = f"; {_REFUSED}" if compiler.linker.endswith("gold") else ""
+        found = f"there is no {compiler.linker} in its packages{why}"
+        raise CompilerMissingError(compiler.title, found, "Add the package that has it to toolchains/gcc.toml.")
+    _check_thumb(compiler.title, compiler.program, gold=compiler.linker.endswith("gold"), remedy="Use gold.")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crosscourse.errors import CrosscourseError
+from crosscourse.manifest.model import OwnCompiler
 from toolchains.c import gnu
 from toolchains.c.compiler import Compiler
 
@@ -14,22 +15,29 @@ if TYPE_CHECKING:
     from crosscourse.manifest.model import CSettings
     from toolchains.targets import Target
 
+NAME = "path"
 _REMEDY = "Correct `prefix` and `glibc` of [compiler.TARGET] in crosscourse.toml. See docs/compilers.md."
+
+
+class Asked(OwnCompiler, frozen=True, kw_only=True):
+    """One that was asked who it is. ``identity``: what it said; empty if it is not there."""
+
+    identity: str = ""
 
 
 def of(settings: CSettings, target: Target) -> Compiler:
     """It for a target, as far as it is described and there."""
     own = settings.own.get(target.name)
     if own is None:
-        return Compiler(name="path", flags=gnu.FLAGS, static=())
+        return Compiler(name=NAME, flags=gnu.FLAGS, static=())
     sysroot = (f"--sysroot={own.sysroot}",) if own.sysroot else ()
     return Compiler(
-        name="path",
+        name=NAME,
         words=(*sysroot, *own.flags),
         flags=gnu.FLAGS,
-        static=("-static", *((gnu.GOLD,) if own.glibc else ())),
+        static=gnu.static(gold=own.glibc),
         prefix=own.prefix,
-        identity=gnu.identity(own.prefix),
+        identity=own.identity if isinstance(own, Asked) else "",
         glibc=own.glibc,
     )
 
@@ -54,3 +62,7 @@ def archiver(compiler: Compiler, program: Callable[[str], Path]) -> list[str | P
 def environment(cache: Path) -> dict[str, str]:  # noqa: ARG001
     """Nothing."""
     return {}
+
+
+def unpacked(target: Target) -> None:
+    """Nothing: it is there already."""

@@ -48,3 +48,7 @@ def command(compiler: Compiler, program: Callable[[str], Path]) -> list[str | Pa
 def archiver(compiler: Compiler, program: Callable[[str], Path]) -> list[str | Path]:  # noqa: ARG001
     """The command of ``ar``."""
     return [program(TOOL), "ar"]
+
+
+def unpacked(target: Target) -> None:
+    """Nothing: it is a tool of the release."""

@@ -5,15 +5,12 @@ pip is this Python's own, with the user's pip configuration; npm is that of a pi
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from crosscourse import files
 from crosscourse.engine.lock import in_turn
 from crosscourse.errors import CrosscourseError, DiskFullError
 from crosscourse.run.network import is_network_trouble
@@ -96,13 +93,7 @@ def _problem(tool: Tool, cache: Path) -> str | None:
 
 
 def _install(tool: Tool, cache: Path, final: Path, run: Run) -> None:
-    for left_over in cache.glob(f"{final.name}.partial-*"):
-        files.remove(left_over)
-    # A name of its own each time: a pip that outlived its killed parent may still be writing into the former one.
-    partial = Path(tempfile.mkdtemp(prefix=f"{final.name}.partial-", dir=cache))
-    try:
-        root = partial / "tool"
-        root.mkdir()
+    def fill(partial: Path) -> None:
         if tool.fetched_by is None:
             _fetch_wheel(tool, partial, run)
         elif tool.module:
@@ -111,14 +102,10 @@ def _install(tool: Tool, cache: Path, final: Path, run: Run) -> None:
             _fetch_npm(tool, program(get_tool(*tool.fetched_by), cache), partial, run)
         else:
             _fetch_go(tool, program(get_tool(*tool.fetched_by), cache), partial, run)
-        if tool.program and not os.access(root / tool.program, os.X_OK):
+        if tool.program and not os.access(partial / "tool" / tool.program, os.X_OK):
             raise CrosscourseError(tool.title, f"has no program {tool.program}", f"{FILE.name} names the wrong place.")
-        seal.seal(root, tool.pin)
-        files.discard(final, prefix=f"{final.name}.partial-")
-        root.replace(final)
-    finally:
-        with contextlib.suppress(OSError):
-            files.remove(partial)
+
+    seal.make(final, tool.pin, fill)
 
 
 def _fetch_wheel(tool: Tool, partial: Path, run: Run) -> None:

@@ -12,7 +12,8 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Iterator, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 
@@ -42,6 +43,28 @@ def seal(folder: Path, pin: str) -> None:
     signature = signature_of(folder)  # before the contents: a change meanwhile makes it another one
     _write(folder / FILES, contents(folder))
     _write(folder / STAMP, Stamp(pin=pin, signature=signature))
+
+
+def make(folder: Path, pin: str, fill: Callable[[Path], None]) -> None:
+    """Make a sealed folder, which appears whole or not at all, and takes the place of what is there.
+
+    ``fill`` is given an empty folder beside it, in which it makes the folder ``tool``. What a kill at any moment leaves
+    is removed by the next.
+    """
+    for left_over in folder.parent.glob(f"{folder.name}.partial-*"):
+        files.remove(left_over)
+    # A name of its own each time: a program that outlived its killed parent may still be writing into the former one.
+    partial = Path(tempfile.mkdtemp(prefix=f"{folder.name}.partial-", dir=folder.parent))
+    try:
+        made = partial / "tool"
+        made.mkdir()
+        fill(partial)
+        seal(made, pin)
+        files.discard(folder, prefix=f"{folder.name}.partial-")
+        made.replace(folder)
+    finally:
+        with contextlib.suppress(OSError):
+            files.remove(partial)
 
 
 def damage(folder: Path) -> str | None:

@@ -25,6 +25,7 @@ RULES: tuple[Rule, ...] = (
     go.GOARM,
     go.GOAMD64,
     linking.STATIC,
+    linking.GLIBC_FLOOR,
     modes.EXECUTABLE,
     trees.LOADER,
     trees.LIBRARIES,

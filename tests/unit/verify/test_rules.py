@@ -54,6 +54,43 @@ def broken(target: Expected, made: dict[str, Any], *, own: bool = True) -> dict[
     return {violation.rule: violation.found for violation in violations}
 
 
+def dynamic(*versions: str, needed: tuple[str, ...] = ("libc.so.6",), more: dict[str, Any] = C) -> dict[str, Any]:
+    """A program that is linked dynamically, against these versions of symbols of glibc."""
+    loader = {"interpreter": "/lib/ld-linux-armhf.so.3", "needed": needed}
+    return more | loader | {"versions_needed": {"libc.so.6": versions} if versions else {}}
+
+
+PROMISED = msgspec.structs.replace(ARMV7, glibc="2.34")
+
+
+@pytest.mark.parametrize(
+    ("target", "made", "expected"),
+    [
+        (PROMISED, C, {}),
+        (PROMISED, dynamic("GLIBC_2.4", "GLIBC_2.34"), {}),
+        (PROMISED, dynamic("GLIBC_2.4", needed=("libm.so.6", "libc.so.6", "ld-linux-armhf.so.3")), {}),
+        # 2.4 is older than 2.34, 2.4.1 is newer than 2.4, 2.100 than 2.34.
+        (PROMISED, dynamic("GLIBC_2.4", "GLIBC_2.36", "GLIBC_2.35"), {"glibc": "GLIBC_2.36"}),
+        (PROMISED, dynamic("GLIBC_2.100"), {"glibc": "GLIBC_2.100"}),
+        (msgspec.structs.replace(ARMV7, glibc="2.4"), dynamic("GLIBC_2.4.1"), {"glibc": "GLIBC_2.4.1"}),
+        (PROMISED, dynamic("GLIBC_PRIVATE"), {"glibc": "GLIBC_PRIVATE"}),
+        (PROMISED, dynamic(), {"glibc": "cannot be told: no versions of symbols"}),
+        (
+            PROMISED,
+            dynamic("GLIBC_2.4", needed=("libc.so.6", "libseccomp.so.2")),
+            {"static": "loader /lib/ld-linux-armhf.so.3, needs libseccomp.so.2"},
+        ),
+        (
+            ARMV7,
+            dynamic("GLIBC_2.4"),
+            {"static": "loader /lib/ld-linux-armhf.so.3, needs libc.so.6"},
+        ),
+    ],
+)
+def test_a_promise_of_glibc(target: Expected, made: dict[str, Any], expected: dict[str, str]) -> None:
+    assert broken(target, made) == expected
+
+
 @pytest.mark.parametrize(
     ("target", "made"),
     [
@@ -184,7 +221,7 @@ def test_what_chooses_by_the_processor_may_have_code_for_newer_ones(path: str, o
 
 def test_every_rule_has_a_case_and_an_explanation() -> None:
     of_trees = {rule for _, expected in test_trees.BROKEN for _, rule in expected}
-    assert {rule for rule, *_ in BROKEN} | of_trees | {"not-empty", "readable", "embedded"} == {
+    assert {rule for rule, *_ in BROKEN} | of_trees | {"not-empty", "readable", "embedded", "glibc"} == {
         rule.id for rule in RULES
     }
     assert len({rule.id for rule in RULES}) == len(RULES)

@@ -24,7 +24,7 @@ from tests.unit.verify.roots import (
     verify,
 )
 
-OWN_RULES = {"type", "fp-arch", "neon", "static", "executable"}
+OWN_RULES = {"type", "fp-arch", "neon", "static", "glibc", "executable"}
 NEWER: dict[str, Any] = PROGRAM | {"tags": {6: 14, 10: 7, 12: 3, 28: 1}}
 FOUR = ["cpu-arch", "fp-arch", "neon", "static"]
 
