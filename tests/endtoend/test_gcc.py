@@ -1,4 +1,4 @@
-"""Debian's cross GCC, unpacked from its packages, on a PATH without a compiler: static by gold, dynamic with a promise."""
+"""Debian's cross GCC, unpacked from its packages, on a PATH without one: static by gold, dynamic with a promise."""
 
 from __future__ import annotations
 
