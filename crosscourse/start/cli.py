@@ -33,6 +33,7 @@ PLUGINS = {
         "repository": "crosscourse.commands.repository:Repository",
         "image": "crosscourse.commands.image:ImageArchive",
         "push": "crosscourse.commands.push:Push",
+        "matrix": "crosscourse.commands.matrix:MatrixCommand",
         "help": "crosscourse.start.cli:Help",
         "info": "crosscourse.start.cli:Info",
     },

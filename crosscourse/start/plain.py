@@ -59,6 +59,7 @@ _PURPOSES = {
     "repository": "write Debian packages into a repository for apt",
     "image": "write the images that were built into one archive",
     "push": "push the images that were built to a registry",
+    "matrix": "try every release for every target by every C compiler, and write a page of it",
 }
 
 
