@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ MAIN = "crosscourse/start/main.py"
 _MOST = 300
 # Of a plain run: the line of a step that failed, and what is said of it below, indented.
 _FAILED = re.compile(r"^\[[ \d/]+\] (\S+) .*FAILED$")
+_INDENTED = re.compile(r" {8}")
 
 
 def _axis(name: str) -> dict[str, Any]:
@@ -240,6 +242,9 @@ def _try_all(
         try:
             _run(root, words, log)
             found = ""
+        except process.StoppedError:
+            # Python loses what a signal's handler raises just when it forks: this is what is left of Ctrl-C.
+            raise KeyboardInterrupt from None
         except process.CommandError as error:
             found = why(log, error)
         took = time.monotonic() - started
@@ -259,8 +264,12 @@ def why(log: Path, error: process.CommandError) -> str:
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     for index, line in enumerate(lines):
         if failed := _FAILED.match(line):
-            said = next(iter(lines[index + 1 :]), "").strip()
-            return f"{failed[1]}: {said}"[:_MOST]
+            below = [each.strip() for each in takewhile(_INDENTED.match, lines[index + 1 :])]
+            said = list(takewhile(lambda each: not each.startswith((">", "Its log:")), below))
+            of_log = [each.removeprefix("| ") for each in below if each.startswith("| ") and "$ " not in each]
+            # Of a program that ended so only its last line says why.
+            said += of_log[-1:] if len(said) == 1 else []
+            return f"{failed[1]}: {'; '.join(said).replace(':;', ':')}"[:_MOST]
     return (next((line.strip() for line in reversed(lines) if line.strip()), "") or error.found)[:_MOST]
 
 

@@ -94,6 +94,15 @@ def test_results_are_kept(tmp_path: Path) -> None:
     ("log", "expected"),
     [
         ("[1/2] a:b  1.0 s\n[2/2] c:d  0.1 s  FAILED\n        go: ended\n        Its log: x\n", "c:d: go: ended"),
+        (
+            "[2/2] c:d  0.1 s  FAILED\n        go: ended\n        Its log: x, which ends:\n        | $ go build\n"
+            "        | error: no such flag\n[3/3] e:f  1.0 s\n        | other\n",
+            "c:d: go: ended; error: no such flag",
+        ),
+        (
+            "[1/1] c:d  0.1 s  FAILED\n        2 of 3 do not start:\n          one: hangs\n          > See x\n",
+            "c:d: 2 of 3 do not start: one: hangs",
+        ),
         ("ERROR: release 'x': there is none\n  > Known: y\n", "> Known: y"),
         ("", "ended with exit status 3"),
     ],
