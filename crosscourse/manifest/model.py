@@ -156,6 +156,11 @@ class Artifact(Table, frozen=True, kw_only=True, tag_field="kind"):
         return False
 
     @property
+    def can_be_dynamic(self) -> bool:
+        """Whether it is a program that can be linked dynamically, where the settings say so."""
+        return False
+
+    @property
     def carries(self) -> Iterable[Name]:
         """Programs that it brings to where no C library is."""
         return ()
@@ -224,6 +229,9 @@ class Manifest(Table, frozen=True, kw_only=True):
                 yield name, artifact
 
     @property
-    def carried(self) -> set[str]:
-        """The programs that run where no C library is: those that some artifact brings there."""
-        return {name for artifact in self.artifact.values() for name in artifact.carries}
+    def dynamic(self) -> set[str]:
+        """The programs that are linked dynamically: none that some artifact brings to where no C library is."""
+        if self.c.linking == "static":
+            return set()
+        carried = {name for artifact in self.artifact.values() for name in artifact.carries}
+        return {name for name, artifact in self.artifact.items() if artifact.can_be_dynamic} - carried

@@ -38,6 +38,11 @@ class CProgram(Artifact, frozen=True, kw_only=True, tag="c-program"):
         """Always."""
         return True
 
+    @property
+    def can_be_dynamic(self) -> bool:
+        """Unless it says that it can't."""
+        return not self.static
+
     def problems(self, key: str, manifest: Manifest) -> Iterator[str]:
         """Libraries that are none, commands that are no tool of the release."""
         yield from references.library_problems(f"{key}.libraries", self.libraries, manifest)
@@ -69,7 +74,7 @@ def spec_of(
         generate=tuple(table.generate),
         libraries=libraries(manifest, target, table.libraries),
         epoch=manifest.epoch,
-        compiler=compilers.of(manifest.c, target, static=table.static or name in manifest.carried),
+        compiler=compilers.of(manifest.c, target, static=name not in manifest.dynamic),
     )
 
 

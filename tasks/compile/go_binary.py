@@ -50,6 +50,11 @@ class GoBinary(Artifact, frozen=True, kw_only=True, tag="go-binary"):
         """Through cgo."""
         return self.cgo
 
+    @property
+    def can_be_dynamic(self) -> bool:
+        """With C; a program of Go alone has no use for a C library."""
+        return self.cgo
+
     def problems(self, key: str, manifest: Manifest) -> Iterator[str]:
         """Libraries that are none or without cgo, no Go, placeholders that nothing fills in."""
         yield from references.library_problems(f"{key}.libraries", self.libraries, manifest)
@@ -115,7 +120,7 @@ def spec_of(
         tags=(*manifest.go.tags, *table.tags),
         ldflags=(*manifest.go.ldflags, *shlex.split(own)),
         go_env=target.go_env,
-        compiler=compilers.of(manifest.c, target, static=name in manifest.carried) if table.cgo else None,
+        compiler=compilers.of(manifest.c, target, static=name not in manifest.dynamic) if table.cgo else None,
         pkgconf=table.cgo and "pkgconf" in manifest.toolchain,
         cflags=tuple(table.cflags),
         external_ldflags=tuple(table.external_ldflags),

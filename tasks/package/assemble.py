@@ -59,6 +59,12 @@ def managed(manifest: Manifest, target: Target, root: Path, name: str, form: str
     )
 
 
+def needs_glibc(manifest: Manifest, target: Target, spec: ManagedPackage) -> bool:
+    """Whether a program in a package is linked dynamically."""
+    steps = {step_name(target, name, manifest.artifact[name]) for name in manifest.dynamic}
+    return any(content.step in steps for content in spec.contents.values())
+
+
 def comparable(version: str) -> str:
     """A version as package managers take and compare it: what is before a release sorts before it.
 

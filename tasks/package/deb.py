@@ -28,6 +28,11 @@ def file_name(spec: ManagedPackage) -> str:
     return f"{spec.name}_{spec.version}-{spec.revision}_{spec.architecture}.deb"
 
 
+def glibc(version: str) -> str:
+    """What a package depends on whose programs need that version, or a newer one."""
+    return f"libc6 (>= {version})"
+
+
 def build(spec: ManagedPackage, at: Places) -> None:
     """Make it. Raises CommandError."""
     exact = [f"{name} (= {spec.version}-{spec.revision})" for name in spec.needs]

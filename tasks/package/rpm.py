@@ -26,6 +26,11 @@ def file_name(spec: ManagedPackage) -> str:
     return f"{spec.name}-{spec.version}-{spec.revision}.{spec.architecture}.rpm"
 
 
+def glibc(version: str) -> str:
+    """What a package depends on whose programs need that version, or a newer one."""
+    return f"glibc >= {version}"
+
+
 def build(spec: ManagedPackage, at: Places) -> None:
     """Make it. Raises CommandError."""
     exact = [f"{name} = {spec.version}-{spec.revision}" for name in spec.needs]

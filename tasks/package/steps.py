@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
+import msgspec
+
 from crosscourse.engine.step import Step
 from crosscourse.layout import Layout
 from crosscourse.manifest.model import Manifest, Release
 from tasks import names
 from tasks.package import deb, rpm, tgz
-from tasks.package.assemble import managed
+from tasks.package.assemble import managed, needs_glibc
 from tasks.package.contents import Distribution
 from tasks.package.managed import ManagedPackage
 from tasks.package.placed import placed
@@ -46,6 +48,9 @@ class ManagedForm(Protocol):
     def file_name(self, spec: ManagedPackage, /) -> str:
         """What the package is called."""
 
+    def glibc(self, version: str, /) -> str:
+        """What a package depends on whose programs need that version, or a newer one."""
+
     def build(self, spec: ManagedPackage, at: Places, /) -> None:
         """Make it."""
 
@@ -67,6 +72,8 @@ def _managed(manifest: Manifest, layout: Layout, target: Target, name: str) -> I
         if architecture is None:
             continue
         spec = managed(manifest, target, layout.root, name, form, architecture)
+        if manifest.c.glibc and needs_glibc(manifest, target, spec):
+            spec = msgspec.structs.replace(spec, depends=(*spec.depends, module.glibc(manifest.c.glibc)))
         file_name = module.file_name(spec)
         yield Step(
             name=names.package(target.name, f"{name}.{form}"),

@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from crosscourse.layout import Layout
 from crosscourse.manifest.load import load_manifest
 from crosscourse.manifest.model import Manifest
 from tasks.kinds import TABLES
@@ -64,6 +66,37 @@ def manifest(tmp_path: Path) -> Manifest:
 @pytest.fixture
 def spec(manifest: Manifest, tmp_path: Path) -> ManagedPackage:
     return managed(manifest, get_target("armv7"), tmp_path, "printer", "deb", "armhf")
+
+
+@pytest.mark.parametrize(
+    ("linking", "expected"),
+    [
+        ("static", {"deb": ("tar | bsdtar",), "rpm": ("tar",)}),
+        ("dynamic", {"deb": ("tar | bsdtar", "libc6 (>= 2.34)"), "rpm": ("tar", "glibc >= 2.34")}),
+    ],
+)
+def test_packages_of_dynamic_programs_depend_on_the_glibc_that_was_promised(
+    manifest: Manifest, tmp_path: Path, linking: Any, expected: dict[str, tuple[str, ...]]
+) -> None:
+    """In the example all programs with C are carried to where no C library is, until nothing carries them."""
+    c = msgspec.structs.replace(manifest.c, compiler="gcc", linking=linking)
+    made = msgspec.structs.replace(manifest, c=c)
+    assert made.dynamic == set()
+    assert depends(made, tmp_path) == depends(manifest, tmp_path)
+    artifacts = {name: table for name, table in made.artifact.items() if not table.is_resource_type}
+    assert depends(msgspec.structs.replace(made, artifact=artifacts), tmp_path) == expected | {
+        "go": depends(manifest, tmp_path)["go"]
+    }
+
+
+def depends(manifest: Manifest, root: Path) -> dict[str, tuple[str, ...]]:
+    """What the package of programs with C depends on, by form; and, as "go", that of a program of Go alone."""
+    layout = Layout(root=root, release="test", cache=root / "cache", override={})
+    specs = [step.spec for step in steps(manifest, layout, "armv7") if isinstance(step.spec, ManagedPackage)]
+    of_go = {each for spec in specs if spec.name == "go-printer" for each in spec.depends}
+    forms = ("deb", "rpm")
+    found = dict(zip(forms, (spec.depends for spec in specs if spec.name == "printer"), strict=True))
+    return {**found, "go": tuple(of_go)}
 
 
 def test_what_goes_where(spec: ManagedPackage) -> None:
