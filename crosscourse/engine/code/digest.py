@@ -28,12 +28,15 @@ from threading import RLock
 import msgspec
 
 from crosscourse import files
+from crosscourse.engine.cache import sealed
 from crosscourse.errors import CodeError
 
 PACKAGES = ("crosscourse", "tasks", "toolchains")
 # A file that was written so shortly before it was read may be written again without a change of its signature:
 # the kernel's clock for files ticks every 1 to 10 ms (CONFIG_HZ). Such a file is read again the next time.
 _FRESH = 20_000_000  # ns
+# What the memory is sealed as: of a flipped bit in it, a module would be taken to import another one.
+_SEALED = "imports"
 
 
 class Code:
@@ -219,11 +222,10 @@ class _Memory:
     def _load(self) -> _Remembered:
         if self._content is None:
             reader = files.signature(Path(__file__).with_name("imports.py"))
-            with contextlib.suppress(OSError, ValueError, RecursionError, msgspec.MsgspecError):
-                content = msgspec.json.decode(files.read_regular(self._path, most=64 << 20), type=_Remembered)
-                if content.reader == reader and content.packages == self._packages:
-                    self._content = content
-            if self._content is None:
+            content = sealed.read(self._path, _SEALED, _Remembered)
+            if content is not None and content.reader == reader and content.packages == self._packages:
+                self._content = content
+            else:
                 self._content = _Remembered(reader=reader, packages=self._packages, sources={}, data={})
         return self._content
 
@@ -236,5 +238,5 @@ class _Memory:
             for place in [place for place in known if not (self._root / place).is_file()]:
                 del known[place]
         with contextlib.suppress(OSError), files.replacing(self._path) as partial:
-            partial.write_bytes(msgspec.json.encode(content))
+            partial.write_bytes(sealed.write(_SEALED, content))
         self._changed = False

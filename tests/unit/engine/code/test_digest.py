@@ -6,9 +6,11 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from crosscourse.engine.cache import sealed
 from crosscourse.engine.code.digest import Code
 from crosscourse.errors import CodeError
 
@@ -44,6 +46,11 @@ class House:
 
     def closure(self, module: str = "tasks.work") -> set[str]:
         return set(self.code().contents(module))
+
+    def remembered(self) -> dict[str, Any]:
+        _, content = json.loads(self.memory.read_text())
+        found: dict[str, Any] = content
+        return found
 
     def follows(self, name: str) -> bool:
         """Whether an edit of a module changes the digest of the work; the edit is undone."""
@@ -310,7 +317,7 @@ def test_a_file_written_just_now_is_not_remembered(house: House) -> None:
     os.utime(path, ns=(later, later))
     settle()
     house.digest()
-    assert list(json.loads(house.memory.read_text())["sources"]) == ["tasks/__init__.py"]
+    assert list(house.remembered()["sources"]) == ["tasks/__init__.py"]
 
 
 def test_a_memory_made_for_other_packages_is_not_believed(house: House) -> None:
@@ -328,18 +335,18 @@ def test_files_that_are_gone_are_forgotten(house: House) -> None:
     (house.root / "lib/far.py").unlink()
     settle()
     house.digest()
-    assert sorted(json.loads(house.memory.read_text())["sources"]) == [
+    assert sorted(house.remembered()["sources"]) == [
         *("lib/__init__.py", "tasks/__init__.py", "tasks/work.py")
     ]
 
 
 def spoil_reader(content: bytes) -> bytes:
     """As if an older version of the module under test had written it, and found nothing imported."""
-    data = json.loads(content)
+    _, data = json.loads(content)
     data["reader"][1] -= 1
     for source in data["sources"].values():
         source[2:] = [[], [], []]
-    return json.dumps(data).encode()
+    return sealed.write("imports", data)
 
 
 @pytest.mark.parametrize(
@@ -351,6 +358,7 @@ def spoil_reader(content: bytes) -> bytes:
         lambda _: b'{"sources": {"tasks/work.py": 1}}',
         lambda _: b"[]",
         lambda content: content.replace(b'"tasks.', b'"t\xff.'),
+        lambda content: content.replace(b'"lib.far"', b'"lib.fas"'),
         spoil_reader,
     ],
 )
@@ -362,7 +370,7 @@ def test_garbage_in_the_memory_is_no_harm(house: House, spoil: Callable[[bytes],
     house.memory.write_bytes(spoil(sound))
     assert house.digest() == before
     assert house.closure() == closure
-    assert len(json.loads(house.memory.read_text())["sources"]) == len(closure)
+    assert len(house.remembered()["sources"]) == len(closure)
 
 
 @pytest.mark.parametrize("obstacle", ["a folder", "a file in the way"])
