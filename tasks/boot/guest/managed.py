@@ -14,6 +14,7 @@ from crosscourse.debian.tree import RECORDS, Tree
 
 # What base-files makes when it is installed, and has not among its files: who comes later finds it there.
 _FOLDERS = ("etc/opt", "media", "opt", "srv", "var/opt")
+_LINKS = {"var/lock": "/run/lock", "var/run": "/run"}
 _DPKG = "var/lib/dpkg/"
 _LISTS = ".md5sums"
 _UNITS = "etc/systemd/system/"
@@ -39,7 +40,8 @@ def managed(tree: Tree) -> Tree:
     """The tree with all that apt, dpkg and systemd want to find there."""
     done = {name: entry for name, entry in tree.items() if not name.startswith(RECORDS)}
     folders = (Entry(name=name, mode=0o755) for name in _FOLDERS)
-    for entry in (*folders, *_dpkg(tree), *_systemd()):
+    links = (Entry(name=name, link=to) for name, to in _LINKS.items())
+    for entry in (*folders, *links, *_dpkg(tree), *_systemd()):
         done[entry.name] = entry
     return done
 

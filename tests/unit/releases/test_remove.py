@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 # Nothing else of this machine's: it may have a containerd.
-REAL = ("cat", "find", "grep", "rm", "rmdir", "umount")
+REAL = ("basename", "cat", "find", "grep", "rm", "rmdir", "sed", "tail", "tr", "umount")
 FILES = Path(__file__).resolve().parents[3] / "releases" / "files" / "concourse"
 OURS = "6f1c2a34-9b7e-4d05-8a11-0123456789ab"
 LOOPBACK = f"var/lib/cni/results/cni-loopback-{OURS}-lo"
@@ -171,14 +171,17 @@ esac"""
 def test_containers_end_with_the_worker_and_those_of_others_do_not(machine: Machine, word: str, ends: bool) -> None:
     machine.program("systemctl", SHOW)
     (machine.root / "run/systemd/system").mkdir(parents=True)
-    places = ("system.slice/garden/a", "system.slice/garden/b/inner", "system.slice/docker-1.scope/garden/c")
+    machine.write("etc/concourse/worker-setup.env", 'CONCOURSE_WORK_DIR="/srv/worker"\n')
+    machine.write("srv/worker/depot/d/pid")
+    # Of containerd, of Guardian; of another Guardian, of a Concourse in docker.
+    ours = ("system.slice/garden/a", "system.slice/garden/b/inner", "garden/d")
+    others = ("garden/e", "system.slice/docker-1.scope/garden/c")
     with contextlib.ExitStack() as stack:
-        started = [stack.enter_context(subprocess.Popen(["sleep", "60"])) for _ in places]
-        for place, process in zip(places, started, strict=True):
+        started = [stack.enter_context(subprocess.Popen(["sleep", "60"])) for _ in (*ours, *others)]
+        for place, process in zip((*ours, *others), started, strict=True):
             machine.write(f"sys/fs/cgroup/{place}/cgroup.procs", f"{process.pid}\n")
         machine.run("worker.before-remove", word)
-        *ours, other = started
-        assert [process.wait(timeout=20) for process in ours if ends] == [-signal.SIGKILL] * 2 * ends
-        assert [process.poll() for process in started] == [-signal.SIGKILL if ends else None] * 2 + [None]
-        for process in (*ours, other):
+        assert [process.wait(timeout=20) for process in started[: len(ours)] if ends] == [-signal.SIGKILL] * 3 * ends
+        assert [process.poll() for process in started] == [-signal.SIGKILL if ends else None] * 3 + [None] * 2
+        for process in started:
             process.kill()
