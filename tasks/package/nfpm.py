@@ -21,6 +21,7 @@ MEMORY = 1200
 SMALLEST = 12
 # Its name of a file that a person may edit.
 _CONFIGURATION = "config|noreplace"
+_DOCUMENTATION = ("/usr/share/doc/", "/usr/share/man/")
 # Its names of the scripts.
 _SCRIPTS = {
     "before-install": "preinstall",
@@ -81,12 +82,13 @@ def _members(spec: ManagedPackage, at: Places, documentation: str) -> Iterator[d
         yield {"dst": path, "type": "dir", "file_info": {"mode": mode}}
     for path, to in spec.links.items():
         yield {"src": to, "dst": path, "type": "symlink"}
+    kinds = {path: documentation for path in (*spec.contents, *spec.texts) if path.startswith(_DOCUMENTATION)}
+    kinds |= dict.fromkeys(spec.configuration, _CONFIGURATION)
     for path, content in spec.contents.items():
-        kind = _CONFIGURATION if path in spec.configuration else ""
+        kind = kinds.get(path, "")
         yield _file(path, str(at.need(content.step, content.output)), kind, content.mode)
     for number, (path, text) in enumerate(spec.texts.items()):
-        kind = _CONFIGURATION if path in spec.configuration else ""
-        kind = documentation if path.startswith("/usr/share/doc/") else kind
+        kind = kinds.get(path, "")
         yield _file(path, _written(at, f"text-{number}", text.text, packed=path.endswith(".gz")), kind, text.mode)
 
 

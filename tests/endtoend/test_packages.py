@@ -80,6 +80,7 @@ def test_what_is_in_an_rpm(template: Workspace) -> None:
     # A folder of its own goes with it when it is removed.
     assert {"/usr/lib/printer", "/usr/lib/printer/bin"} <= listed
     assert ask("-c") == "/etc/printer/printer.env\n"
+    assert set(ask("-d").split()) == {"/usr/share/doc/printer/copyright", "/usr/share/man/man1/printer.1.gz"}
     assert ask("--qf", "%{ARCH} %{BUILDHOST} %{BUILDTIME} %{SUMMARY}\n") == (
         "armv7hl localhost 1767225600 Prints a line when the machine starts\n"
     )

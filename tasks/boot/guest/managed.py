@@ -12,6 +12,9 @@ from pathlib import PurePosixPath
 from crosscourse.archive import Entry
 from crosscourse.debian.tree import RECORDS, Tree
 
+# What base-files makes when it is installed, and has not among its files: who comes later finds it there.
+_FOLDERS = ("etc/opt", "media", "opt", "srv", "var/opt")
+_LINKS = {"var/lock": "/run/lock", "var/run": "/run"}
 _DPKG = "var/lib/dpkg/"
 _LISTS = ".md5sums"
 _UNITS = "etc/systemd/system/"
@@ -36,7 +39,9 @@ _MACHINE_ID = "63726f7373636f757273652067756573"
 def managed(tree: Tree) -> Tree:
     """The tree with all that apt, dpkg and systemd want to find there."""
     done = {name: entry for name, entry in tree.items() if not name.startswith(RECORDS)}
-    for entry in (*_dpkg(tree), *_systemd()):
+    folders = (Entry(name=name, mode=0o755) for name in _FOLDERS)
+    links = (Entry(name=name, link=to) for name, to in _LINKS.items())
+    for entry in (*folders, *links, *_dpkg(tree), *_systemd()):
         done[entry.name] = entry
     return done
 

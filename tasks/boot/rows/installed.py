@@ -21,6 +21,8 @@ _NOT_OURS = (
     "/mnt", "/proc", "/run", "/sys", "/tmp", "/usr/local", "/work",  # noqa: S108  # the guest's
     "/var/cache", "/var/lib/apt", "/var/lib/dpkg", "/var/lib/systemd", "/var/log", "/var/tmp",  # noqa: S108
 )  # fmt: skip
+# Control groups of processes that are in none of systemd's units, as containers are.
+_OUTSIDE = "grep -h ^0:: /proc/[0-9]*/cgroup 2>/dev/null | grep -Ev '^0::/$|\\.(service|scope)(/|$)' | sort -u"
 _BEFORE, _AFTER = "/run/files-before", "/run/files-after"
 
 
@@ -160,6 +162,8 @@ def _remove(session: Session, given: Delivery) -> Seen:
     expect(state == "inactive", installed.unit, f"is {state}")
     left = session.guest.run(f"cat /sys/fs/cgroup/system.slice/{unit}/cgroup.procs 2>/dev/null").text.split()
     expect(not left, installed.unit, f"left processes {', '.join(left)}")
+    left = session.guest.run(_OUTSIDE).text.split()
+    expect(not left, installed.unit, f"left processes in {', '.join(left)}")
     if installed.settings:
         _run(session, f"[ -s {installed.settings} ]")
     return Seen()

@@ -16,6 +16,7 @@ import pytest
 
 SCRIPT = Path(__file__).resolve().parents[3] / "releases" / "files" / "concourse" / "concourse-worker-preflight"
 REAL = ("awk", "cat", "chmod", "cp", "dirname", "find", "grep", "head", "ls", "od", "sed", "sh", "tail", "tar", "tr")
+SOCKET = "ffff: 00000002 00000000 {} 0001 01 7 /run/containerd/containerd.sock\n"
 DISK = "Filesystem 1024-blocks Used Available Capacity Mounted\n/dev/x 9000000 1 {} 1% /\n"
 MADE_UP = {
     "uname": "case $1 in -r) echo 6.1.0-rpi ;; -m) echo armv7l ;; esac",
@@ -241,6 +242,16 @@ FAULTS: dict[str, tuple[Callable[[Machine], None], str, int]] = {
         'error: port 7788 is taken by users:(("other",pid=7,fd=3))',
         2,
     ),
+    "another containerd": (
+        lambda m: m.write("proc/net/unix", f"Num RefCount\n{SOCKET.format('00010000')}"),
+        "error: another containerd listens at /run/containerd/containerd.sock",
+        2,
+    ),
+    "firewall": (
+        lambda m: sees(m, "iptables", "INPUT", "-A INPUT -j ufw-before-input"),
+        "warning: the chain INPUT of iptables has rules (-A INPUT -j ufw-before-input), and the worker removes them",
+        1,
+    ),
     "no name server": (lambda m: m.write("etc/resolv.conf", "search x\n"), "error: /etc/resolv.conf names no name", 2),
     "systemd-resolved": (
         lambda m: m.write("etc/resolv.conf", "nameserver 127.0.0.53\noptions edns0\n"),
@@ -384,6 +395,28 @@ def test_each_fault_is_one_line_with_a_remedy(fault: str, machine: Machine) -> N
     assert len(told) == 1, lines
     # No second line but those of what hangs together with it.
     assert all(line.startswith(("error: ", "warning: ")) for line in lines)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"CONCOURSE_RUNTIME": "guardian"}, {"CONCOURSE_CONTAINERD_ALLOW_HOST_ACCESS": "true"}],
+)
+def test_rules_that_stay_are_no_fault(machine: Machine, settings: dict[str, str]) -> None:
+    sees(machine, "iptables", "INPUT", "-A INPUT -j ufw-before-input")
+    machine.set(**settings)
+    assert machine.look() == ([], 0)
+
+
+def test_what_the_worker_itself_left_is_no_fault(machine: Machine) -> None:
+    sees(machine, "iptables", "INPUT", "-A INPUT -i concourse0 -j REJECT --reject-with icmp-host-prohibited")
+    machine.write("proc/net/unix", SOCKET.format("00000000"))  # connected, not listening
+    assert machine.look() == ([], 0)
+
+
+def test_another_containerd_is_no_fault_for_guardian(machine: Machine) -> None:
+    machine.write("proc/net/unix", SOCKET.format("00010000"))
+    machine.set(CONCOURSE_RUNTIME="guardian")
+    assert machine.look() == ([], 0)
 
 
 def test_warnings_do_not_keep_the_worker_from_starting(machine: Machine) -> None:
