@@ -401,6 +401,7 @@ def test_this_project(tmp_path: Path) -> None:
     assert set(closure) == {
         *("crosscourse", "crosscourse.engine", "crosscourse.engine.code"),
         *("crosscourse.engine.code.digest", "crosscourse.engine.code.imports"),
+        *("crosscourse.engine.cache", "crosscourse.engine.cache.sealed"),
         *("crosscourse.errors", "crosscourse.files"),
     }
     assert len(code.digest("crosscourse.engine.code.digest")) == 64
