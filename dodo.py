@@ -20,7 +20,7 @@ from tasks.boot import steps as boot
 from tasks.image import steps as image
 from tasks.kinds import TABLES
 from tasks.package import steps as package
-from tasks.stages import for_each_target, groups, named_targets, tasks_of
+from tasks.stages import also_called, for_each_target, groups, named_targets, tasks_of
 from tasks.verify import steps as verify
 from toolchains.c import identity
 
@@ -29,7 +29,8 @@ Tasks = Iterator[dict[str, Any]]
 project = open_project(Path(__file__).resolve().parent, doit_cmd._CMDLINE_VARS or {}, TABLES)
 DOIT_CONFIG = project.doit_config()
 manifest, layout, settings = identity.asked(project.manifest), project.layout, project.settings
-named = named_targets(sys.argv[1:], project.targets) if entrance.entered else None  # else the words are not ours
+words = sys.argv[1:] if entrance.entered else []  # else they are not ours
+named = named_targets(words, project.targets) if entrance.entered else None
 targets = named or project.targets
 native = settings.machine == "native"
 
@@ -128,8 +129,9 @@ def task_boot() -> Tasks:
 
 
 def task_boot_more() -> Tasks:
-    """The same in further scenarios: other volume drivers, other versions of cgroups."""
-    yield from across_targets("boot-more", lambda target: boot.more_steps(manifest, layout, target, native=native))
+    """The same in further scenarios: volume drivers, packages, all on one machine (also `boot:armv7:deb`, ...)."""
+    more = across_targets("boot-more", lambda target: boot.more_steps(manifest, layout, target, native=native))
+    yield from also_called(more, words, stage="boot-more", other="boot")
 
 
 def task_build() -> Tasks:

@@ -53,6 +53,17 @@ def for_each_target(
         yield _group(stage, f"{stage}:{target}", f"{stage} for {target}")
 
 
+def also_called(tasks: Iterable[dict[str, Any]], words: Iterable[str], *, stage: str, other: str) -> Tasks:
+    """Tasks of ``stage``. One that a call's words name as if it were of ``other`` is found by that name, too."""
+    asked = set(words)
+    for task in tasks:
+        # Read before it is given away: doit takes from it what it knows.
+        name, doc = f"{task['basename']}:{task.get('name')}", str(task["doc"])
+        yield task
+        if (called := f"{other}{name.removeprefix(stage)}") in asked:
+            yield _group(called, name, doc)
+
+
 def groups(targets: Sequence[str], name: str, *, needs: str) -> Tasks:
     """A group for each target that stands for a stage (``build:arm64``), and one for the chosen target (``build``)."""
     for target in targets:

@@ -6,13 +6,14 @@ The kinds are what can be run there: programs one by one, or a Concourse worker 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 
 from crosscourse.errors import nearest
+from crosscourse.manifest.browse import Browse
 from crosscourse.manifest.model import Boot, Manifest
 from crosscourse.manifest.places import place_problems
 from crosscourse.manifest.types import (
@@ -28,6 +29,8 @@ from crosscourse.manifest.types import (
 )
 
 PROGRAM_SOURCES = (".c", ".go", ".sh")
+# A browser, what drives it, and what that is a program for: tools of the release.
+BROWSER = ("node", "playwright-core", "chromium")
 _VALUE = re.compile(r"\{([a-z0-9-]+)\.[a-z-]+\}")
 
 
@@ -55,6 +58,29 @@ class Fault(Table, frozen=True, kw_only=True):
     status: Status
 
 
+class Together(Table, frozen=True, kw_only=True):
+    """``[boot.installed.together]``: a web node, its database and a worker on one machine, for rows ``all-in-one``.
+
+    ``packages``: those of the release that are installed; ``debian``: those of Debian, with what they depend on.
+    ``setup``: a script for a shell, after that: it tells the web node its database and who may log in, and starts both.
+    ``url``: where the web node is then, in the guest; ``user``, ``password``: who may log in.
+    """
+
+    packages: Annotated[list[DebianPackage], msgspec.Meta(min_length=1)]
+    debian: Annotated[list[DebianPackage], msgspec.Meta(min_length=1)]
+    setup: str
+    url: Line
+    user: Line
+    password: Line
+
+    def problems(self, manifest: Manifest) -> Iterator[str]:
+        """What is not in the release."""
+        for name in self.packages:
+            if name not in manifest.package:
+                found = nearest(name, manifest.package)
+                yield f"boot.installed.together.packages: there is no package '{name}'. {found}"
+
+
 class Installed(Table, frozen=True, kw_only=True):
     """``[boot.installed]``: what people install by apt, in a guest that has Debian's own init and apt.
 
@@ -63,7 +89,8 @@ class Installed(Table, frozen=True, kw_only=True):
     command that tells it its web node, with ``{tsa}``, ``{tsa-key}``, ``{name}`` and ``{runtime}``; ``key``: the file
     with the worker's public key, ``settings``: the file for more settings, ``drain``: one with which the unit waits
     for tasks when it is to end, ``preflight``: the command that says what is wrong with a machine; ``of-kernel``:
-    texts of its lines that speak of the kernel, which in a native guest is this machine's.
+    texts of its lines that speak of the kernel, which in a native guest is this machine's. ``together``: with a web
+    node beside it.
     """
 
     guest: Annotated[list[DebianPackage], msgspec.Meta(min_length=1)]
@@ -77,6 +104,7 @@ class Installed(Table, frozen=True, kw_only=True):
     preflight: list[Line] = []
     of_kernel: list[Line] = []
     fault: dict[Name, Fault] = {}
+    together: Together | None = None
 
     def problems(self, manifest: Manifest) -> Iterator[str]:
         """What is not in the release."""
@@ -85,6 +113,8 @@ class Installed(Table, frozen=True, kw_only=True):
             yield f"boot.installed.package: there is no package '{self.package}'. {found}"
         if self.fault and not self.preflight:
             yield "boot.installed.fault: nothing finds a fault without `preflight`"
+        if self.together:
+            yield from self.together.problems(manifest)
 
 
 class Scenario(Table, frozen=True, kw_only=True):
@@ -95,14 +125,15 @@ class Scenario(Table, frozen=True, kw_only=True):
     ``files``: what the guest has beside, its path → a text. ``extra``: not part of ``boot``, only of ``boot-more``.
     ``rows``: ``worker``: what a container needs, one by one; ``types``: each of ``[boot.try]``, and then ``image`` is
     the name of the one that gets an image for tasks, and in ``env`` and ``files`` there may be values of servers;
-    ``image``: the worker runs in a container of the release's ``[image]`` of the name ``image``. ``installed``: the
-    worker is installed as ``[boot.installed]`` says, in place of unpacked.
+    ``image``: the worker runs in a container of the release's ``[image]`` of the name ``image``; ``all-in-one``: the
+    web node runs in the guest, too, and ``image`` is as for ``types``. ``installed``: the worker is installed as
+    ``[boot.installed]`` says, in place of unpacked.
     """
 
     runtime: Word
     cgroup: Literal[1, 2] = 2
     volumes: Word = "overlay"
-    rows: Literal["worker", "types", "image", "builds"] = "worker"
+    rows: Literal["worker", "types", "image", "builds", "all-in-one"] = "worker"
     env: dict[Variable, Line] = {}
     files: dict[RelativePath, str] = {}
     image: Name | None = None
@@ -150,17 +181,22 @@ class Try(Table, frozen=True, kw_only=True):
 
 
 class BootPrograms(Boot, frozen=True, kw_only=True, tag="programs"):
-    """Programs of the distribution are run in the guest, one after the other. ``installed``: and a package of them is
-    installed in another guest.
+    """Programs of the distribution are run in the guest, one after the other. ``browse``: and one is looked at with a
+    browser, by name. ``installed``: and a package of them is installed in another guest.
     """
 
     program: dict[Name, BootProgram]
+    browse: dict[Name, Browse] = {}
     installed: Installed | None = None
 
     def problems(self, manifest: Manifest, root: Path) -> Iterator[str]:  # noqa: ARG002  # one signature for all kinds
         """Programs that the distribution does not have."""
         for name, program in self.program.items():
             yield from _program_problems(f"boot.program.{name}.command", program.command[0], manifest)
+        for name, browse in self.browse.items():
+            yield from browse.problems(f"boot.browse.{name}")
+            yield from _program_problems(f"boot.browse.{name}.program", "".join(browse.program[:1]), manifest)
+        yield from _browser_problems(self.browse, manifest)
         if self.installed:
             yield from self.installed.problems(manifest)
 
@@ -173,7 +209,8 @@ class BootWorker(Boot, frozen=True, kw_only=True, tag="worker"):
     ``image``: Debian packages of the image that the pipeline's tasks run in.
     ``image-programs``: programs compiled for that image, path in the image → C or Go file of the project.
     ``installed``: how scenarios that say so have it. ``untried``: resource types that no ``[boot.try]`` tries, and why.
-    ``registry``: what the type for images understands.
+    ``registry``: what the type for images understands. ``browse``: what is done with the pages of a web node in the
+    guest.
     """
 
     concourse: Name
@@ -187,6 +224,7 @@ class BootWorker(Boot, frozen=True, kw_only=True, tag="worker"):
     server: dict[Name, Server] = {}
     try_: dict[Name, Try] = msgspec.field(default={}, name="try")
     untried: dict[Name, Line] = {}
+    browse: dict[Name, Browse] = {}
 
     def problems(self, manifest: Manifest, root: Path) -> Iterator[str]:
         """Programs that the distribution does not have, files that the project does not have, nothing to run."""
@@ -205,7 +243,7 @@ class BootWorker(Boot, frozen=True, kw_only=True, tag="worker"):
         yield from self._type_problems(manifest)
         yield from self._installed_problems(manifest)
         for name, scenario in self.scenario.items():
-            if scenario.rows == "types" and scenario.image not in self.try_:
+            if scenario.rows in ("types", "all-in-one") and scenario.image not in self.try_:
                 found = nearest(scenario.image or "", self.try_)
                 yield f"boot.scenario.{name}.image: there is no try '{scenario.image or ''}'. {found}"
             if scenario.rows in ("image", "builds") and scenario.image not in manifest.image:
@@ -213,9 +251,14 @@ class BootWorker(Boot, frozen=True, kw_only=True, tag="worker"):
                 yield f"boot.scenario.{name}.image: there is no image '{scenario.image or ''}'. {found}"
             if scenario.rows == "image" and not self.oci_runtime:
                 yield f"boot.scenario.{name}.rows: there is no boot.oci-runtime that could start a container"
+            if scenario.rows == "all-in-one" and not (self.installed and self.installed.together):
+                yield f"boot.scenario.{name}.rows: there is no [boot.installed.together]"
             yield from self._value_problems(f"boot.scenario.{name}", scenario)
         for name, one in self.try_.items():
             yield from self._value_problems(f"boot.try.{name}", one)
+        for name, browse in self.browse.items():
+            yield from browse.problems(f"boot.browse.{name}")
+        yield from _browser_problems(self.browse, manifest)
 
     def _value_problems(self, key: str, table: Table) -> Iterator[str]:
         """Values of servers that there are not."""
@@ -253,3 +296,13 @@ def _program_problems(key: str, name: str, manifest: Manifest) -> Iterator[str]:
     packaged = [program for program, artifact in manifest.artifact.items() if artifact.is_program and artifact.path]
     if name not in packaged:
         yield f"{key}: there is no program '{name}' with a path. {nearest(name, packaged)}"
+
+
+def _browser_problems(browse: Mapping[str, Browse], manifest: Manifest) -> Iterator[str]:
+    """What a browser is missing."""
+    for tool in BROWSER if browse else ():
+        if tool not in manifest.toolchain:
+            yield f"boot.browse: [toolchain] names no version of {tool}"
+    ports = {one.port for one in browse.values()}
+    if len(ports) > 1:
+        yield f"boot.browse: the pages are at one port, not at {', '.join(map(str, sorted(ports)))}"

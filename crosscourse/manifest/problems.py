@@ -84,8 +84,8 @@ def _choose(data: object, expected: Any) -> Any:
     if get_origin(expected) not in (Union, UnionType):
         return expected
     members = [m for m in get_args(expected) if isinstance(m, type) and issubclass(m, msgspec.Struct)]
-    if not members:
-        return expected
+    if not members or members[0].__struct_config__.tag_field is None:
+        return members[0] if members else expected  # without a tag there is one: a table that need not be there
     if not isinstance(data, Mapping):
         return f"expected a table, got {type(data).__name__}"
     by_tag = {str(m.__struct_config__.tag): m for m in members}

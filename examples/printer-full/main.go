@@ -1,5 +1,5 @@
-// Command pages serves a page that Node.js programs made, and that is embedded here. It says where, then serves until
-// it is ended.
+// Command pages serves a page that Node.js programs made, and that is embedded here, and a log that grows until somebody
+// asks for its end. It says where, then serves until it is ended.
 package main
 
 import (
@@ -11,6 +11,8 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"sync"
+	"time"
 )
 
 //go:embed public
@@ -27,6 +29,23 @@ func main() {
 		log.Fatal(err)
 	}
 	http.Handle("/", http.FileServer(http.FS(files)))
+	ended := make(chan struct{})
+	http.HandleFunc("/log", func(answer http.ResponseWriter, request *http.Request) {
+		for count := 1; ; count++ {
+			fmt.Fprintf(answer, "line %d\n", count)
+			answer.(http.Flusher).Flush()
+			select {
+			case <-ended:
+				fmt.Fprintln(answer, "the end")
+				return
+			case <-request.Context().Done():
+				return
+			case <-time.After(time.Second / 5):
+			}
+		}
+	})
+	end := sync.OnceFunc(func() { close(ended) })
+	http.HandleFunc("/end", func(http.ResponseWriter, *http.Request) { end() })
 	http.HandleFunc("/about", func(answer http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(answer, "pages %s: Go on %s", version, runtime.GOARCH)
 	})

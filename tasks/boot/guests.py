@@ -10,7 +10,7 @@ import msgspec
 
 from crosscourse.engine.step import Step
 from crosscourse.layout import Layout
-from crosscourse.manifest.boot import BootPrograms, BootWorker, Installed
+from crosscourse.manifest.boot import BROWSER, BootPrograms, BootWorker, Installed
 from crosscourse.manifest.locks import Lock
 from crosscourse.manifest.model import Boot, Manifest
 from tasks import names
@@ -21,7 +21,7 @@ from tasks.boot.host import works as host_works
 from tasks.package import deb
 from tasks.package import steps as package
 from tasks.package.managed import ManagedPackage
-from toolchains.targets import Target
+from toolchains.targets import Target, host_goarch
 
 # The end of the revision that sorts after the one of the release.
 _NEWER = ".1"
@@ -70,6 +70,32 @@ def delivery(manifest: Manifest, target: Target, installed: Installed) -> specs.
         packages=tuple(_deb(target, name) for name in found),
         newer=tuple(names.guest(target.name, f"newer:{name}.deb") for name in found),
     )
+
+
+def whole_delivery(manifest: Manifest, target: Target, boot: Boot, lock: Lock) -> specs.Delivery:
+    """What is installed where all is on one machine."""
+    installed = installed_of(boot)
+    assert installed is not None
+    assert installed.together is not None
+    found = [other for name in installed.together.packages for other in delivered(manifest, name)]
+    wanted = packages.wanted(boot, target)
+    offered = lock.pinned(packages.OFFERED, wanted[packages.OFFERED])
+    there = lock.pinned(packages.INSTALLED, wanted[packages.INSTALLED]).packages or ()
+    if offered.packages is not None:
+        lacking = tuple(package for package in offered.packages if package not in there)
+        offered = msgspec.structs.replace(offered, packages=lacking)
+    return msgspec.structs.replace(
+        delivery(manifest, target, installed),
+        packages=tuple(_deb(target, name) for name in dict.fromkeys(found)),
+        newer=(),
+        debian=offered,
+    )
+
+
+def browser() -> tuple[str, ...]:
+    """The steps that install a browser. There is a pinned one for amd64 only."""
+    pinned = BROWSER if host_goarch() == "amd64" else BROWSER[:-1]
+    return tuple(map(names.toolchain, pinned))
 
 
 def _deb(target: Target, name: str) -> str:

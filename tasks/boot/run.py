@@ -12,13 +12,13 @@ from crosscourse import files
 from crosscourse.errors import CrosscourseError
 from tasks.boot import report, specs
 from tasks.boot.host.place import run_folder
-from tasks.boot.rows import builds, image, installed, programs, types, worker
+from tasks.boot.rows import all_in_one, browse, builds, image, installed, programs, types, worker
 from tasks.boot.session import Session, start
 
 if TYPE_CHECKING:
     from crosscourse.engine.places import Places
 
-_ROWS = {"worker": worker, "types": types, "image": image, "builds": builds}
+_ROWS = {"worker": worker, "types": types, "image": image, "builds": builds, "all-in-one": all_in_one}
 # Seconds for all rows. A machine that is emulated on slow hardware may take several times what is usual.
 LIMIT = 1500
 # More of them where packages are installed: dpkg reads and writes hundreds of megabytes, twice.
@@ -80,3 +80,4 @@ def _checks(session: Session) -> Iterator[report.Check]:
     elif isinstance(spec, specs.ProgramsBoot):
         yield report.Check(name="boot", title="the guest is up", act=lambda: start(session))
         yield from programs.checks(spec, lambda: session.guest)
+        yield from browse.checks(session, spec)

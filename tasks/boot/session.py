@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from crosscourse.formats.folder import unpack
 from tasks.boot import report, specs
 from tasks.boot.guest import bundle, disk, machine, native, native_needs
+from tasks.boot.host.browser import Browser
+from tasks.boot.host.ports import free_port
 
 if TYPE_CHECKING:
     from crosscourse.engine.places import Places
@@ -24,13 +26,15 @@ _ROOM = 16 * disk.MIB
 _WORK = 16 << 30
 # Of the root disk of a guest in which things are installed; it takes no more than what is written.
 _SYSTEM = 12 << 30
-# Where the guest finds packages, below TOP: those of the release, and the same in a higher version.
-FIRST, NEWER = "first", "newer"
+# Where the guest finds packages, below TOP: those of the release, the same in a higher version, and Debian's.
+FIRST, NEWER, DEBIAN = "first", "newer", "debian"
 
 
 @dataclass(kw_only=True)
 class Session:
-    """What the rows of one boot share. ``folder``: for sockets and servers. ``logs``: what is kept."""
+    """What the rows of one boot share. ``folder``: for sockets and servers. ``logs``: what is kept. ``forward``: the
+    guest's port that a browser comes to, if one does; ``browser``: that, once it was asked for.
+    """
 
     spec: specs.Boot
     at: Places
@@ -38,6 +42,8 @@ class Session:
     logs: Path
     stack: ExitStack = field(default_factory=ExitStack)
     started: machine.Guest | None = None
+    forward: machine.Forward | None = None
+    browser: Browser | None = None
 
     @property
     def guest(self) -> machine.Guest:
@@ -55,6 +61,9 @@ class Session:
 def start(session: Session) -> report.Seen:
     """Start the guest with the distribution; its kernel's version is the remark."""
     session.at.status("making the disks")
+    # All pages of a boot are served at one port.
+    for port in {browse.port for browse in session.spec.browse.values()}:
+        session.forward = machine.Forward(host=free_port(), guest=port)
     if session.spec.machine is None:
         session.started = session.stack.enter_context(_in_name_spaces(session))
         remark = _adapted(session)
@@ -87,6 +96,7 @@ def _emulated(session: Session, emulated: Machine) -> AbstractContextManager[mac
         folder=session.folder,
         logs=session.logs,
         seconds=START_LIMIT,
+        forward=session.forward,
     )
 
 
@@ -105,6 +115,7 @@ def _in_name_spaces(session: Session) -> AbstractContextManager[machine.Guest]:
         folder=session.folder,
         logs=session.logs,
         seconds=START_LIMIT,
+        forward=session.forward,
     )
 
 
@@ -138,10 +149,13 @@ def _put(session: Session, folder: Path) -> None:
         is_image = isinstance(spec, specs.WorkerBoot) and spec.scenario.rows == "image"
         (bundle.unpack_image if is_image else unpack)(at.need(spec.package), folder)
         return
-    from crosscourse.debian import repository
+    from crosscourse.debian import pool, repository
 
     for name, steps in ((FIRST, spec.delivery.packages), (NEWER, spec.delivery.newer)):
-        repository.write(folder / name, [at.need(step) for step in steps], origin=spec.title, epoch=0)
+        if steps:
+            repository.write(folder / name, [at.need(step) for step in steps], origin=spec.title, epoch=0)
+    if spec.delivery.debian:
+        repository.write(folder / DEBIAN, pool.fetch_pinned(spec.delivery.debian, at), origin="Debian", epoch=0)
 
 
 def _with_room(image: Path, at: Places) -> Path:

@@ -6,6 +6,7 @@ import msgspec
 
 from crosscourse.engine.spec import Spec
 from crosscourse.manifest.boot import BootProgram, Installed, Registry, Scenario, Server, Try
+from crosscourse.manifest.browse import Browse
 from crosscourse.manifest.locks import Pinned
 from toolchains.targets import Machine, Zig
 
@@ -70,20 +71,23 @@ class StandIns(Spec, frozen=True, kw_only=True):
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """What is installed by apt. ``prefix``: where the distribution is then. ``packages``: steps of what is installed,
-    what it needs included; ``newer``: steps of the same with a higher version.
+    what it needs included; ``newer``: steps of the same with a higher version. ``debian``: packages of Debian that are
+    to be had beside them.
     """
 
     installed: Installed
     prefix: str
     packages: tuple[str, ...]
-    newer: tuple[str, ...]
+    newer: tuple[str, ...] = ()
+    debian: Pinned | None = None
 
 
 class Boot(Spec, frozen=True, kw_only=True):
     """A boot of any kind. ``title``: of the release. ``root``: the folder inside the package. ``memory``: MiB.
 
     ``machine``: the one to emulate; None for a guest of name spaces. ``package``, ``system``: the steps that make them.
-    ``delivery``: in place of ``package``, which is empty then.
+    ``delivery``: in place of ``package``, which is empty then. ``browse``: what is done at a browser, by name;
+    ``browser``: the steps that install what it needs.
     """
 
     title: str
@@ -94,6 +98,8 @@ class Boot(Spec, frozen=True, kw_only=True):
     package: str
     system: str
     delivery: Delivery | None = None
+    browse: dict[str, Browse] = msgspec.field(default_factory=dict)
+    browser: tuple[str, ...] = ()
 
 
 class UnitBoot(Boot, frozen=True, kw_only=True, tag="unit"):
@@ -112,7 +118,8 @@ class WorkerBoot(Boot, frozen=True, kw_only=True, tag="worker"):
 
     ``image``, ``web``, ``fly``, ``stand_ins``: the steps that make the image for tasks, and the host's own programs.
     ``builder``: the step that makes the image whose task builds images, where that is tried.
-    The rows of a worker have an ``image``, those of types ``stand_ins``, ``servers`` and ``tries``.
+    The rows of a worker have an ``image``, those of types ``stand_ins``, ``servers`` and ``tries``. Where all is on one
+    machine there is nothing of the host's, and one of ``tries``.
     """
 
     scenario: Scenario
@@ -121,10 +128,10 @@ class WorkerBoot(Boot, frozen=True, kw_only=True, tag="worker"):
     oci_runtime: str = ""
     platform: str
     date: int
-    web: str
-    fly: str
-    image: str
+    web: str = ""
+    fly: str = ""
+    image: str = ""
     builder: str = ""
-    stand_ins: str
+    stand_ins: str = ""
     servers: dict[str, Server]
     tries: dict[str, Try]

@@ -67,12 +67,20 @@ def steps(manifest: Manifest, layout: Layout, target: str, *, native: bool = Fal
         spec: specs.Boot = specs.ProgramsBoot(
             **_common(manifest, machine, boot, native=native),
             programs=boot.program,
-            paths={name: str(manifest.artifact[name].path) for name in {p.command[0] for p in boot.program.values()}},
+            paths=_paths(manifest, boot),
+            browse=boot.browse,
+            browser=guests.browser() if boot.browse else (),
         )
-        yield _boot(layout, machine, "boot", PROGRAMS, spec, ())
+        yield _boot(layout, machine, "boot", PROGRAMS, spec, spec.browser)
         if boot.installed:
             spec = specs.UnitBoot(**_common(manifest, machine, boot, native=native, installed=boot.installed))
             yield _boot(layout, machine, "boot", INSTALLED, spec, ())
+
+
+def _paths(manifest: Manifest, boot: BootPrograms) -> dict[str, str]:
+    """Where the programs of a boot are in the package."""
+    commands = [*(one.command for one in boot.program.values()), *(one.program for one in boot.browse.values())]
+    return {name: str(manifest.artifact[name].path) for name in sorted({words[0] for words in commands})}
 
 
 def more_steps(manifest: Manifest, layout: Layout, target: str, *, native: bool = False) -> Iterator[Step]:
@@ -137,8 +145,9 @@ def _scenarios(
         if native and (obstacle := _not_native(scenario)):
             yield _impossible(target, group, name, obstacle)
         else:
-            spec = _worker(manifest, target, boot, scenario, native=native)
-            needs = filter(None, (spec.image, spec.builder, spec.stand_ins, spec.web, spec.fly))
+            make = _all_in_one if scenario.rows == "all-in-one" else _worker
+            spec = make(manifest, layout, target, boot, scenario, native=native)
+            needs = filter(None, (spec.image, spec.builder, spec.stand_ins, spec.web, spec.fly, *spec.browser))
             yield _boot(layout, target, group, name, spec, tuple(needs))
 
 
@@ -151,8 +160,28 @@ def _not_native(scenario: Scenario) -> str | None:
     return None
 
 
+def _all_in_one(
+    manifest: Manifest, layout: Layout, target: Target, boot: BootWorker, scenario: Scenario, *, native: bool
+) -> specs.WorkerBoot:
+    """Everything in the guest; the one resource that is tried gets the image for tasks."""
+    image = str(scenario.image)
+    common = _common(manifest, target, boot, native=native, installed=boot.installed)
+    return specs.WorkerBoot(
+        **{**common, "delivery": guests.whole_delivery(manifest, target, boot, locks.read(layout.lock(target.name)))},
+        scenario=scenario,
+        worker=str(manifest.artifact[boot.concourse].path),
+        oci_runtime=str(manifest.artifact[boot.oci_runtime].path) if boot.oci_runtime else "",
+        platform=target.oci.name,
+        date=manifest.epoch,
+        servers={},
+        tries={image: boot.try_[image]},
+        browse=boot.browse,
+        browser=guests.browser() if boot.browse else (),
+    )
+
+
 def _worker(
-    manifest: Manifest, target: Target, boot: BootWorker, scenario: Scenario, *, native: bool
+    manifest: Manifest, _layout: Layout, target: Target, boot: BootWorker, scenario: Scenario, *, native: bool
 ) -> specs.WorkerBoot:
     host = host_target()
     types = scenario.rows == "types"

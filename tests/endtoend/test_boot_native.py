@@ -20,6 +20,7 @@ from tasks.boot.guest import native, native_needs
 from tasks.boot.host import prerequisites
 from tests.endtoend.conftest import Workspace, make_workspace
 from tests.endtoend.host_state import State, host_state, settled
+from tests.ui import browser
 from toolchains.targets import host_target
 
 HOST = host_target().name
@@ -220,6 +221,30 @@ def test_a_package_is_installed_upgraded_and_purged(tmp_path: Path) -> None:
     names = ("boot", "system", "install", "unit", "upgrade", "remove", "purge")
     assert rows(workspace, folder) == dict.fromkeys(names, "passed")
     assert "1.0-1.1: goprinter 1.0: Go on" in (workspace.root / folder / "report.txt").read_text()
+
+
+def test_a_page_is_looked_at_in_a_browser_while_its_log_grows(tmp_path: Path) -> None:
+    """The guest serves it; a real browser on this machine comes to the one port that is forwarded."""
+    if browser.find() is None and HOST != "amd64":
+        pytest.skip(f"NO BROWSER, so no page was looked at: none of {', '.join(browser.NAMES)} is installed")
+    workspace = make_workspace(tmp_path / "crosscourse")
+    before = host_state()
+    call = ("release=printer-full", f"target={HOST}", "machine=native", f"boot:{HOST}:programs")
+    workspace.doit(*call, PATH=SYSTEM_PATH)
+    assert settled(before) == []
+    folder = f"build/printer-full/{HOST}/boot/programs"
+    assert rows(workspace, folder)["page"] == "passed"
+    said = (workspace.root / folder / "page/steps.log").read_text().splitlines()
+    assert said[-1] == "all seen"
+    assert said.index("see text=line 3") < said.index("miss text=the end") < said.index("see text=the end")
+    assert (workspace.root / folder / "page/running.png").read_bytes().startswith(b"\x89PNG")
+    # What is not as it should be is told, with what the page has.
+    other = '["see", "text=line 1"], ["miss", "text=line 1"]'
+    workspace.edit("releases/printer-full.toml", '["see", "text=line 3"]', other)
+    failed = workspace.doit(*call, PATH=SYSTEM_PATH, expect=1)
+    assert "FAILED to miss text=line 1: Error: text=line 1 is there" in failed.text
+    assert f"This page is served by pages 1.0: Go on {HOST}." in failed.text
+    assert settled(before) == []
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A browser without a window: on amd64 a pinned one, elsewhere the system's, where it has one."""
+"""The browser that pages are looked at with, for tests: as a boot has it, and installed by themselves."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from crosscourse.run import process
 from crosscourse.run.environment import base_environment
+from tasks.boot.host import browser
 from toolchains.tools.installing import install_tool
 from toolchains.tools.pins import get_tool, host_arch, program
 
@@ -20,26 +21,20 @@ if TYPE_CHECKING:
     Done = subprocess.CompletedProcess[str]
 
 NODE, PLAYWRIGHT, CHROMIUM = ("node", "24.19.0"), ("playwright-core", "1.65.1"), ("chromium", "153.0.0")
-# Of Debian's packages chromium and chromium-headless-shell, and of others.
-NAMES = ("chromium", "chromium-headless-shell", "chromium-browser", "google-chrome")
+NAMES = browser.CHROMIUM.names
 
 
 @dataclass(frozen=True, kw_only=True)
 class Browser:
-    """A browser and what drives it. ``libraries``: where it finds those that it brings; none for the system's."""
+    """A browser that runs scripts beside this module."""
 
-    program: Path
-    node: Path
-    playwright: Path
-    libraries: Path | None = None
+    browser: browser.Browser
 
     def run(self, script: str, *words: str | Path, env: Mapping[str, str] = MappingProxyType({})) -> Done:
         """Run a script beside this module, which drives the browser; its first arguments are Playwright and that."""
-        more = {"LD_LIBRARY_PATH": str(self.libraries)} if self.libraries else {}
-        argv = [self.node, Path(__file__).with_name(script), self.playwright, self.program, *words]
-        return subprocess.run(
-            argv, env={**os.environ, **env, **more}, capture_output=True, text=True, check=False, timeout=600
-        )
+        argv = self.browser.command(Path(__file__).with_name(script), *words)
+        more = self.browser.environment({**os.environ, **env})
+        return subprocess.run(argv, env=more, capture_output=True, text=True, check=False, timeout=600)
 
     def shown(self, url: str) -> str:
         """The document of a page when its scripts have run and it asks for nothing any more, as HTML."""
@@ -68,24 +63,9 @@ def get(tools: Path, folder: Path) -> Browser | None:
     if host_arch() != "amd64" and of_system is None:
         return None
     install(*NODE)
-    node, playwright = program(get_tool(*NODE), tools), install(*PLAYWRIGHT) / "package"
+    node, playwright = program(get_tool(*NODE), tools), install(*PLAYWRIGHT)
     if host_arch() != "amd64":
-        return Browser(program=Path(of_system or ""), node=node, playwright=playwright)
-    packed = install(*CHROMIUM) / "package" / "bin"
-    unpacked_to = folder / "browser"
-    unpacked_to.mkdir()
-    place = unpacked_to / "chromium"
-    with place.open("wb") as unpacked:
-        _unpack(node, packed / "chromium.br", unpacked.fileno())
-    place.chmod(0o755)
-    with subprocess.Popen(["tar", "-x", "-C", unpacked_to], stdin=subprocess.PIPE) as tar:
-        assert tar.stdin is not None
-        _unpack(node, packed / "al2023.tar.br", tar.stdin.fileno())
-    return Browser(program=place, node=node, playwright=playwright, libraries=unpacked_to / "lib")
-
-
-def _unpack(node: Path, packed: Path, to: int) -> None:
-    """Write what a file packed by brotli has: Python knows no brotli, Node.js does."""
-    script = "require('stream').pipeline(require('fs').createReadStream(process.argv[1]), "
-    script += "require('zlib').createBrotliDecompress(), process.stdout, (error) => { if (error) throw error; })"
-    subprocess.run([node, "-e", script, packed], check=True, stdout=to)
+        found = browser.Browser(program=Path(of_system or ""), node=node, playwright=playwright / "package")
+    else:
+        found = browser.unpacked(node=node, playwright=playwright, chromium=install(*CHROMIUM), folder=folder)
+    return Browser(browser=found)

@@ -53,6 +53,14 @@ class Disk:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Forward:
+    """A TCP port of the guest that this machine's loopback has, too: ``guest`` is reached at ``host``."""
+
+    host: int
+    guest: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Answer:
     """What a script in the guest printed (both streams), and its exit status (137 if its time was over)."""
 
@@ -122,8 +130,11 @@ def command(
     line: str,
     console: str,
     log: str,
+    forward: Forward | None = None,
 ) -> list[str | Path]:
-    """qemu's command line. ``line``: the agent's socket; ``console``, ``log``: files. No port is opened."""
+    """qemu's command line. ``line``: the agent's socket; ``console``, ``log``: files. No port is opened but that of
+    ``forward``.
+    """
     bus = machine.bus
     words: list[str | Path] = [machine.emulator, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
     words += ["-machine", machine.type, "-cpu", machine.cpu, "-smp", str(PROCESSORS), "-m", str(memory)]
@@ -136,7 +147,15 @@ def command(
         image = str(disk.image).replace(",", ",,")
         words += ["-drive", f"if=none,id={disk.name},file={image},format=raw,cache=unsafe{snapshot}"]
         words += ["-device", f"virtio-blk-{bus},drive={disk.name},serial={disk.name}"]
-    words += ["-netdev", "user,id=net", "-device", f"virtio-net-{bus},netdev=net", "-device", f"virtio-serial-{bus}"]
+    opened = f",hostfwd=tcp:127.0.0.1:{forward.host}-:{forward.guest}" if forward else ""
+    words += [
+        "-netdev",
+        f"user,id=net{opened}",
+        "-device",
+        f"virtio-net-{bus},netdev=net",
+        "-device",
+        f"virtio-serial-{bus}",
+    ]
     words += ["-chardev", f"socket,id=agent,path={line},server=on,wait=off"]
     words += ["-device", "virtserialport,chardev=agent,name=agent"]
     words += ["-chardev", f"file,id=log,path={log}", "-device", "virtserialport,chardev=log,name=log"]
@@ -154,11 +173,12 @@ def running(
     folder: Path,
     logs: Path,
     seconds: int,
+    forward: Forward | None = None,
 ) -> Iterator[Guest]:
     """The guest for the time of the block: it is up and its agent has answered.
 
     ``folder``: for the socket, with a short path. ``logs``: where console.log, worker.log and qemu.log go.
-    ``seconds``: how long the start may take. Raises GuestError, CommandError.
+    ``seconds``: how long the start may take. ``forward``: a port of it. Raises GuestError, CommandError.
     """
     console = logs / "console.log"
     link = folder / "logs"
@@ -172,6 +192,7 @@ def running(
         line="agent",
         console="logs/console.log",
         log="logs/worker.log",
+        forward=forward,
     )
     env = base_environment(TMPDIR=str(folder))
     with serving(words, log=logs / "qemu.log", env=env, folder=folder) as service:

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import shlex
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -27,6 +29,8 @@ from tasks.boot.guest.machine import Guest, GuestError
 CODE_FILES = ("launcher.py",)
 SPACES = ("--mount", "--pid", "--net", "--ipc", "--uts", "--cgroup")
 _GROUP = "crosscourse-"
+# The socket by which the network is told more, in the folder that it runs in.
+_CONTROL = "network"
 # Seconds.
 _ENDING = 30
 _NETWORK = 20
@@ -46,14 +50,22 @@ def command(
 
 @contextmanager
 def running(
-    tree: Path, distribution: Path, work: Path, *, memory: int, folder: Path, logs: Path, seconds: int
+    tree: Path,
+    distribution: Path,
+    work: Path,
+    *,
+    memory: int,
+    folder: Path,
+    logs: Path,
+    seconds: int,
+    forward: machine.Forward | None = None,
 ) -> Iterator[Guest]:
     """The guest for the time of the block: it is up and its agent has answered.
 
     ``tree``: the folder with its files, which it may write to; ``distribution``: what it has at /usr/local; ``work``:
     a folder for a worker's files. ``memory``: MiB, where this machine can limit them. ``folder``: for the socket, with
     a short path. ``logs``: where console.log, worker.log and network.log go. ``seconds``: how long the start may take.
-    Raises GuestError, CommandError.
+    ``forward``: a port of it. Raises GuestError, CommandError.
     """
     env = base_environment(TMPDIR=str(folder))
     console = logs / "console.log"
@@ -67,6 +79,8 @@ def running(
                 guest.wait("ready", seconds)
                 _share_out(group, service)
                 with _network(guest, env=env, folder=folder, logs=logs):
+                    if forward:
+                        _open_port(folder / _CONTROL, forward)
                     yield guest
             service.stop(seconds=_ENDING)  # its line is closed, so it ends by itself
 
@@ -94,7 +108,8 @@ def divert_runtime(guest: Guest, program: str) -> None:
 
 @contextmanager
 def _network(guest: Guest, *, env: dict[str, str], folder: Path, logs: Path) -> Iterator[None]:
-    words = ["slirp4netns", "--configure", "--mtu=65520", "--disable-dns", str(guest.service.pid), "eth0"]
+    words = ["slirp4netns", "--configure", "--mtu=65520", "--disable-dns", f"--api-socket={_CONTROL}"]
+    words += [str(guest.service.pid), "eth0"]
     with serving(words, log=logs / "network.log", env=env, folder=folder) as network:
 
         def ready() -> bool:
@@ -102,6 +117,20 @@ def _network(guest: Guest, *, env: dict[str, str], folder: Path, logs: Path) -> 
 
         network.wait_until(ready, "made no network", seconds=_NETWORK)
         yield
+
+
+def _open_port(control: Path, forward: machine.Forward) -> None:
+    """Have slirp4netns forward a port (slirp4netns(1), "API socket"). Raises GuestError."""
+    where = {"host_addr": "127.0.0.1", "host_port": forward.host, "guest_port": forward.guest}
+    with socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(_NETWORK)
+        line.connect(str(control))
+        line.sendall(json.dumps({"execute": "add_hostfwd", "arguments": {"proto": "tcp", **where}}).encode())
+        line.shutdown(socket.SHUT_WR)
+        with line.makefile("r", encoding="utf-8") as stream:
+            answer = stream.read()
+    if "error" in answer:
+        raise GuestError("slirp4netns", f"forwards no port: {answer.strip()}")
 
 
 def mounted_at() -> Path | None:

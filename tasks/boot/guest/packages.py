@@ -9,6 +9,8 @@ from toolchains.targets import Target
 
 # By the names under which the lock file has them.
 KERNEL, SYSTEM, IMAGE, INSTALLED = "guest kernel", "guest system", "guest image", "guest with apt"
+# What a guest with apt can have beside.
+OFFERED = "for a guest with apt"
 
 # In every guest: what the first processes are written in.
 _ALWAYS = ("busybox-static",)
@@ -80,6 +82,8 @@ def wanted(boot: Boot, target: Target) -> dict[str, Wanted]:
     }
     if isinstance(boot, (BootPrograms, BootWorker)) and boot.installed:
         found[INSTALLED] = _wanted(boot, target, (*_ALWAYS, *_WITH_APT, *boot.installed.guest), ())
+        if boot.installed.together:
+            found[OFFERED] = _wanted(boot, target, tuple(boot.installed.together.debian), ())
     if isinstance(boot, BootWorker):
         found[IMAGE] = _wanted(boot, target, tuple(boot.image), _WITHOUT_IMAGE)
     return found

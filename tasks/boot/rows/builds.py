@@ -98,7 +98,7 @@ def _servers(course: Course) -> Seen:
     fly = start_web(course)
     image.push(course.store, pipeline.REPOSITORY, at.need(spec.image), spec.date, at.scratch)
     push(course.store, REPOSITORY, at.need(spec.builder))
-    fly.set_pipeline(configuration(course.store.port, spec.registry), at.scratch)
+    fly.set_pipeline(configuration(course.store.port, spec.registry))
     return Seen()
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import shlex
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from tasks.boot.host import registry, servers
 from tasks.boot.host.kinds.values import filled
 from tasks.boot.report import RowError, Seen, expect
-from tasks.boot.rows.fly import Build, Fly, FlyError
+from tasks.boot.rows.fly import Build, Fly, FlyError, OnHost
 from tasks.boot.rows.pipeline import HOST
 from tasks.boot.session import Session
 from tasks.boot.specs import WorkerBoot
@@ -76,8 +76,8 @@ def start_web(course: Course) -> Fly:
     session, spec, at, stack = course.session, course.spec, course.session.at, course.session.stack
     socket = stack.enter_context(servers.database(session.folder, session.logs, at))
     course.node = stack.enter_context(servers.web(at.need(spec.web), socket, session.folder, session.logs, at))
-    fly = Fly(program=at.need(spec.fly), home=session.folder, at=at)
-    fly.login(course.node)
+    fly = Fly(caller=OnHost(program=at.need(spec.fly), home=session.folder, at=at))
+    fly.login(course.node.url, servers.USER, course.node.password)
     course.logged_in = fly
     return fly
 
@@ -160,9 +160,14 @@ def start_worker(course: Course) -> Seen:
     return registered(course, lambda: course.runner.start(course))
 
 
-def registered(course: Course, begin: Callable[[], object], *, seconds: int = 120) -> Seen:
-    """Wait until a worker is registered that ``begin`` had started; an earlier one of the same name does not count."""
-    earlier = {worker["start_time"] for worker in course.fly.workers()}
+def registered(
+    course: Course, begin: Callable[[], object], *, seconds: int = 120, earlier: Collection[int] | None = None
+) -> Seen:
+    """Wait until a worker is registered that ``begin`` had started; an earlier one of the same name does not count.
+    ``earlier``: when those were started that do not; by default those that there are.
+    """
+    if earlier is None:
+        earlier = {worker["start_time"] for worker in course.fly.workers()}
     begin()
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from crosscourse.run import process
 from crosscourse.run.environment import base_environment
 from crosscourse.view import progress
-from tasks.boot.host.servers import USER, Web
 from tasks.boot.report import RowError, expect
 
 if TYPE_CHECKING:
     from crosscourse.engine.places import Places
+    from tasks.boot.session import Session
 
 TARGET = "boot"
 PIPELINE = "boot"
@@ -47,35 +49,90 @@ class Ended:
     seconds: float
 
 
+class Caller(Protocol):
+    """Where fly is called."""
+
+    def call(self, words: Sequence[str | Path], seconds: int) -> str:
+        """What it printed. Raises FlyError if it fails or takes longer than ``seconds``."""
+
+    def write(self, text: str) -> str | Path:
+        """A file with that text, for it to read."""
+
+
 @dataclass(frozen=True, kw_only=True)
-class Fly:
-    """fly, logged in. ``home``: where it keeps its token."""
+class OnHost:
+    """On the host. ``home``: where it keeps its token."""
 
     program: Path
     home: Path
     at: Places
 
-    def call(self, *words: str | Path, seconds: int = 60) -> str:
-        """What fly printed. Raises FlyError if it fails or takes longer than ``seconds``."""
-        command = ["timeout", "-k", "5", str(seconds), self.program, "-t", TARGET, *words]
+    def call(self, words: Sequence[str | Path], seconds: int) -> str:
+        """As ``Caller`` says."""
+        command = ["timeout", "-k", "5", str(seconds), self.program, *words]
         try:
             return self.at.run(command, env=base_environment(HOME=str(self.home)))
         except process.CommandError as error:
-            raise FlyError(f"fly {words[0]}", error.found, error.tail) from None
+            raise FlyError(_title(words), error.found, error.tail) from None
 
-    def login(self, web: Web) -> None:
+    def write(self, text: str) -> str | Path:
+        """As ``Caller`` says."""
+        path = self.at.scratch / "pipeline.json"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+
+@dataclass(frozen=True, kw_only=True)
+class InGuest:
+    """In the guest, where it is a program on PATH."""
+
+    session: Session
+    program: str
+
+    def call(self, words: Sequence[str | Path], seconds: int) -> str:
+        """As ``Caller`` says."""
+        command = shlex.join(["timeout", "-k", "5", str(seconds), self.program, *map(str, words)])
+        answer = self.session.guest.run(f"HOME=/root {command}", seconds=seconds + 30)
+        self.session.at.write_log(f"guest$ {command}\n{answer.text}")
+        if answer.status != 0:
+            raise FlyError(_title(words), f"ended with exit status {answer.status}", answer.text)
+        return answer.text
+
+    def write(self, text: str) -> str | Path:
+        """As ``Caller`` says."""
+        path = "/run/pipeline.json"
+        answer = self.session.guest.run(f"printf %s {shlex.quote(text)} >{path}")
+        expect(answer.status == 0, path, answer.text)
+        return path
+
+
+def _title(words: Sequence[str | Path]) -> str:
+    """A call, for people: its command alone. The words before it say which web node (``-t boot``)."""
+    return f"fly {words[2]}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fly:
+    """fly, logged in."""
+
+    caller: Caller
+
+    def call(self, *words: str | Path, seconds: int = 60) -> str:
+        """What fly printed. Raises FlyError if it fails or takes longer than ``seconds``."""
+        return self.caller.call(["-t", TARGET, *words], seconds)
+
+    def login(self, url: str, user: str, password: str) -> None:
         """Log in to the web node."""
-        self.call("login", "-c", web.url, "-u", USER, "-p", web.password)
+        self.call("login", "-c", url, "-u", user, "-p", password)
 
     def workers(self) -> list[dict[str, Any]]:
         """The workers that the web node knows."""
         found: list[dict[str, Any]] = json.loads(self.call("workers", "--json"))
         return found
 
-    def set_pipeline(self, configuration: dict[str, Any], folder: Path) -> None:
+    def set_pipeline(self, configuration: dict[str, Any]) -> None:
         """Set the pipeline and let it run."""
-        path = folder / "pipeline.json"
-        path.write_text(json.dumps(configuration, indent=1), encoding="utf-8")
+        path = self.caller.write(json.dumps(configuration, indent=1))
         self.call("set-pipeline", "-n", "-p", PIPELINE, "-c", path)
         self.call("unpause-pipeline", "-p", PIPELINE)
 

@@ -9,7 +9,7 @@ from crosscourse.manifest.boot import Installed
 from tasks.boot.report import Check, RowError, Seen, expect
 from tasks.boot.rows.course import NAME, Course
 from tasks.boot.rows.pipeline import HOST
-from tasks.boot.session import FIRST, NEWER, TOP, Session, start
+from tasks.boot.session import DEBIAN, FIRST, NEWER, TOP, Session, start
 from tasks.boot.specs import Delivery
 
 # Seconds that apt may take on an emulated machine.
@@ -42,7 +42,7 @@ def checks(session: Session, given: Delivery) -> Iterator[Check]:
 
 def install_rows(session: Session, given: Delivery) -> Iterator[Check]:
     """The system has started, and the package is installed."""
-    yield _check("system", "Debian's init has started all", lambda: _system(session), "boot")
+    yield _check("system", "Debian's init has started all", lambda: system(session), "boot")
     yield _check("install", f"apt installs {given.installed.package}", lambda: _install(session, given), "system")
 
 
@@ -63,7 +63,7 @@ def _run(session: Session, script: str, seconds: int = 60) -> str:
     return said.text
 
 
-def _system(session: Session) -> Seen:
+def system(session: Session) -> Seen:
     """Wait for the init; a unit that failed is no reason to go on."""
     wait = f"n=0; until systemctl is-system-running --wait; do n=$((n + 1)); [ $n -lt {_STARTING} ] || break; sleep 1; "
     wait += "case $(systemctl is-system-running) in running | degraded) break ;; esac; done"
@@ -79,14 +79,21 @@ def _list(session: Session, path: str) -> None:
     _run(session, f"find / -xdev \\( {pruned} \\) -prune -o -print | LC_ALL=C sort >{path}")
 
 
-def _apt(session: Session, words: str) -> str:
-    return _run(session, f"DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 {words}", _APT)
+def apt(session: Session, words: str) -> str:
+    """What apt printed that has to succeed."""
+    return _run(session, f"LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 {words}", _APT)
 
 
 def _add_repository(session: Session, name: str) -> None:
     line = f"deb [trusted=yes] file:{TOP}/{name} stable main"
     _run(session, f"echo {shlex.quote(line)} >/etc/apt/sources.list.d/{name}.list")
-    _apt(session, "update")
+    apt(session, "update")
+
+
+def add_repositories(session: Session, given: Delivery) -> None:
+    """Tell apt of the release's packages, and of Debian's where there are some."""
+    for name in (FIRST, DEBIAN) if given.debian else (FIRST,):
+        _add_repository(session, name)
 
 
 def _install(session: Session, given: Delivery) -> Seen:
@@ -94,7 +101,7 @@ def _install(session: Session, given: Delivery) -> Seen:
         _run(session, f": >/etc/apt/sources.list.d/{name}.list")
     _list(session, _BEFORE)
     _add_repository(session, FIRST)
-    _apt(session, f"install {given.installed.package}")
+    apt(session, f"install {given.installed.package}")
     return Seen(remark=version(session, given))
 
 
@@ -109,7 +116,7 @@ def upgrade(session: Session, given: Delivery) -> None:
     look = f"sha256sum {settings}" if settings else "true"
     before, said = version(session, given), _run(session, look)
     _add_repository(session, NEWER)
-    _apt(session, f"install {given.installed.package}")
+    apt(session, f"install {given.installed.package}")
     expect(version(session, given) != before, given.installed.package, f"is {before} still")
     expect(_run(session, look) == said, str(settings), "is another one after the upgrade")
 
@@ -156,7 +163,7 @@ def set_drain(session: Session, installed: Installed) -> None:
 
 def _remove(session: Session, given: Delivery) -> Seen:
     installed = given.installed
-    _apt(session, f"remove {installed.package}")
+    apt(session, f"remove {installed.package}")
     unit = shlex.quote(installed.unit)
     state = session.guest.run(f"systemctl is-active {unit}").text.strip()
     expect(state == "inactive", installed.unit, f"is {state}")
@@ -171,8 +178,8 @@ def _remove(session: Session, given: Delivery) -> Seen:
 
 def _purge(session: Session, given: Delivery) -> Seen:
     """Purge it and what came with it. Whatever is there now and was not before is an error."""
-    _apt(session, f"purge {given.installed.package}")
-    _apt(session, "autoremove --purge")
+    apt(session, f"purge {given.installed.package}")
+    apt(session, "autoremove --purge")
     _list(session, _AFTER)
     for name in (FIRST, NEWER):
         _run(session, f": >/etc/apt/sources.list.d/{name}.list")

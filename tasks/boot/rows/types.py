@@ -70,7 +70,7 @@ class Types(Course):
         self.values = session.stack.enter_context(running)
         wrong = unknown(msgspec.to_builtins((spec.tries, spec.scenario)), self.values)
         expect(not wrong, "servers", f"have no {', '.join(wrong)}")
-        fly.set_pipeline(pipeline(spec.tries, self.values), at.scratch)
+        fly.set_pipeline(pipeline(spec.tries, self.values))
         return Seen()
 
     def check(self, name: str) -> Seen:
@@ -96,7 +96,7 @@ class Types(Course):
         """Compare the files that were got with what they must contain, by one task for all."""
         tries = {name: self.spec.tries[name] for name in self.got}
         look = look_job(tries, self.spec.scenario.image or "")
-        self.fly.set_pipeline(pipeline(self.spec.tries, self.values, look), self.session.at.scratch)
+        self.fly.set_pipeline(pipeline(self.spec.tries, self.values, look))
         ended = self.fly.await_build(self.fly.first_build(_LOOK), seconds=_LIMIT)
         wrong = wrong_files(
             filled({name: one.got for name, one in tries.items()}, self.values), contents_of(ended.said)

@@ -72,7 +72,7 @@ def _servers(course: Course) -> Seen:
     course.store = stack.enter_context(registry.running(session.folder, session.logs))
     fly = start_web(course)
     image.push(course.store, pipeline.REPOSITORY, at.need(spec.image), spec.date, at.scratch)
-    fly.set_pipeline(pipeline.pipeline(course.store.port, spec.registry), at.scratch)
+    fly.set_pipeline(pipeline.pipeline(course.store.port, spec.registry))
     return Seen()
 
 

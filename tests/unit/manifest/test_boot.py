@@ -209,3 +209,94 @@ def test_types_are_tried(tmp_path: Path) -> None:
 def test_what_is_wrong_with_types(tmp_path: Path, old: str, new: str, expected: str) -> None:
     assert old in BOTH
     assert any(problem.startswith(expected) for problem in problems(tmp_path, BOTH.replace(old, new)))
+
+
+BROWSE = """
+[boot.browse.page]
+title = "the page"
+program = ["b", "--serve"]
+port = 8080
+steps = [["open", "{url}/"], ["fill", "#name", "it"], ["see", "text=it"]]
+"""
+TOOLS = 'node = "24.19.0"\nplaywright-core = "1.65.1"\nchromium = "153.0.0"\n'
+
+
+def with_browser(text: str) -> str:
+    """A manifest whose toolchain has a browser; ``GOOD`` is before it."""
+    return text + BROWSE
+
+
+def test_a_page_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{__name__}.GOOD", GOOD.replace("[toolchain]\n", f"[toolchain]\n{TOOLS}"))
+    found = boot(tmp_path, with_browser(PROGRAMS))
+    assert isinstance(found, BootPrograms)
+    assert found.browse["page"].steps[1] == ["fill", "#name", "it"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('"open"', '"opne"', "boot.browse.page.steps: step 1: there is no 'opne'. Did you mean 'open'?"),
+        ('"#name", ', "", "boot.browse.page.steps: step 2: 'fill' wants 2 more, not 1"),
+        ('["b", "--serve"]', '["c"]', "boot.browse.page.program: there is no program 'c' with a path."),
+        ('["b", "--serve"]', "[]", "boot.browse.page.program: there is no program '' with a path."),
+        ("8080", "0", "boot.browse.page.port: expected `int` >= 1"),
+        (
+            "[boot.browse.page]",
+            '[boot.browse.other]\ntitle = "o"\nprogram = ["b"]\nport = 1\nsteps = [["open", "x"]]\n[boot.browse.page]',
+            "boot.browse: the pages are at one port, not at 1, 8080",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, expected: str
+) -> None:
+    monkeypatch.setattr(f"{__name__}.GOOD", GOOD.replace("[toolchain]\n", f"[toolchain]\n{TOOLS}"))
+    assert old in BROWSE
+    (problem,) = problems(tmp_path, with_browser(PROGRAMS).replace(old, new))
+    assert problem.startswith(expected)
+
+
+def test_a_page_without_a_browser(tmp_path: Path) -> None:
+    assert "boot.browse: [toolchain] names no version of chromium" in problems(tmp_path, with_browser(PROGRAMS))
+
+
+TOGETHER = """
+[boot.scenario.all-in-one]
+runtime = "containerd"
+rows = "all-in-one"
+image = "first"
+"""
+INSTALLED = """
+[boot.installed]
+guest = ["mount"]
+package = "own"
+unit = "own.service"
+[boot.installed.together]
+packages = ["own", "other"]
+debian = ["postgresql"]
+setup = "true"
+url = "http://localhost"
+user = "me"
+password = "word"
+"""
+
+
+def test_a_table_that_need_not_be_there_is_checked_all_the_same(tmp_path: Path) -> None:
+    text = INSTALLED.replace('unit = "own.service"', 'unti = "own.service"')
+    found = problems(tmp_path, PROGRAMS + text)
+    assert [problem.partition(". ")[0] for problem in found] == [
+        "boot.installed.unti: unknown key",
+        "boot.installed.unit: this key is missing",
+    ]
+
+
+def test_all_on_one_machine_has_to_be_said(tmp_path: Path) -> None:
+    found = problems(tmp_path, BOTH + TOGETHER)
+    assert found == ["boot.scenario.all-in-one.rows: there is no [boot.installed.together]"]
+
+
+def test_what_is_installed_together_is_of_the_release(tmp_path: Path) -> None:
+    found = problems(tmp_path, BOTH + TOGETHER.replace('"first"', '"fist"') + INSTALLED)
+    assert any(one.startswith("boot.installed.together.packages: there is no package 'other'.") for one in found)
+    assert any(one.startswith("boot.scenario.all-in-one.image: there is no try 'fist'.") for one in found)

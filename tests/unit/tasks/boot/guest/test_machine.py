@@ -20,7 +20,7 @@ from crosscourse.run import process
 from crosscourse.run.process import CommandError, StoppedError
 from crosscourse.run.service import Service
 from tasks.boot.guest import machine
-from tasks.boot.guest.machine import Answer, Disk, Guest, GuestError, System, command, running
+from tasks.boot.guest.machine import Answer, Disk, Forward, Guest, GuestError, System, command, running
 from toolchains.targets import get_target
 
 SYSTEM = System(kernel=Path("/g/vmlinuz"), initramfs=Path("/g/initramfs.cpio"))
@@ -227,6 +227,14 @@ def test_the_command_line(target: str, emulator: str, type: str, console: str, b
         "virtserialport,chardev=log,name=log",
     ]
     assert values(words, "-netdev") == ["user,id=net"]  # no port of the host is opened
+
+
+def test_one_port_of_the_guest_is_this_machines_alone() -> None:
+    made = command(
+        get_target("armv7").emulated, SYSTEM, [], memory=512, arguments="", line="agent", console="c", log="l",
+        forward=Forward(host=4711, guest=8080),
+    )  # fmt: skip
+    assert values([str(word) for word in made], "-netdev") == ["user,id=net,hostfwd=tcp:127.0.0.1:4711-:8080"]
 
 
 def test_disks_in_order_and_what_is_shared_is_not_written() -> None:

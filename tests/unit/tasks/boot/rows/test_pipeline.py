@@ -13,7 +13,7 @@ import pytest
 from crosscourse.manifest.boot import Registry
 from tasks.boot.report import RowError
 from tasks.boot.rows import pipeline, worker
-from tasks.boot.rows.fly import Build, Fly, FlyError, lines_with
+from tasks.boot.rows.fly import Build, Fly, FlyError, OnHost, lines_with
 from tasks.boot.rows.pipeline import PROGRAMS, task
 from tests.unit.places import make_places
 
@@ -180,23 +180,28 @@ def fly(tmp_path: Path) -> Fly:
     program = tmp_path / "fly"
     program.write_text(FLY)
     program.chmod(0o755)
-    return Fly(program=program, home=tmp_path, at=make_places(tmp_path))
+    return Fly(caller=OnHost(program=program, home=tmp_path, at=make_places(tmp_path)))
 
 
 BUILD = Build(job="fails", number="7")
 
 
+def home(fly: Fly) -> Path:
+    assert isinstance(fly.caller, OnHost)
+    return fly.caller.home
+
+
 def ends_with(fly: Fly, status: int) -> Fly:
-    (fly.home / "status").write_text(str(status))
+    (home(fly) / "status").write_text(str(status))
     return fly
 
 
 def test_a_build_that_succeeds(fly: Fly) -> None:
     ended = ends_with(fly, 0).await_build(BUILD)
     assert (ended.said, ended.seconds) == ("watched 7\n", 12)
-    assert (fly.home / "calls").read_text().splitlines() == [
-        f"{fly.home} -t boot watch -j boot/fails -b 7",
-        f"{fly.home} -t boot builds -j boot/fails --json",
+    assert (home(fly) / "calls").read_text().splitlines() == [
+        f"{home(fly)} -t boot watch -j boot/fails -b 7",
+        f"{home(fly)} -t boot builds -j boot/fails --json",
     ]
 
 
@@ -225,9 +230,9 @@ def test_another_end_than_the_expected_one(fly: Fly, status: int, expected: str)
 
 
 def test_a_build_is_known_by_its_number(fly: Fly) -> None:
-    (fly.home / "said").write_text("started boot/get #12\n")
+    (home(fly) / "said").write_text("started boot/get #12\n")
     assert fly.trigger("get") == Build(job="get", number="12")
-    (fly.home / "said").write_text("nothing\n")
+    (home(fly) / "said").write_text("nothing\n")
     with pytest.raises(RowError, match="named no build: 'nothing"):
         fly.trigger("get")
 
@@ -238,10 +243,12 @@ def test_a_call_has_an_end(fly: Fly) -> None:
 
 
 def test_the_pipeline_is_given_as_a_file(fly: Fly, tmp_path: Path) -> None:
-    fly.set_pipeline(PIPELINE, tmp_path)
-    assert json.loads((tmp_path / "pipeline.json").read_text()) == PIPELINE
+    fly.set_pipeline(PIPELINE)
+    assert isinstance(fly.caller, OnHost)
+    path = fly.caller.at.scratch / "pipeline.json"
+    assert json.loads(path.read_text()) == PIPELINE
     assert (tmp_path / "calls").read_text().splitlines() == [
-        f"{tmp_path} -t boot set-pipeline -n -p boot -c {tmp_path}/pipeline.json",
+        f"{tmp_path} -t boot set-pipeline -n -p boot -c {path}",
         f"{tmp_path} -t boot unpause-pipeline -p boot",
     ]
 
