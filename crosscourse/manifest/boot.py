@@ -63,12 +63,13 @@ class Together(Table, frozen=True, kw_only=True):
 
     ``packages``: those of the release that are installed; ``debian``: those of Debian, with what they depend on.
     ``setup``: a script for a shell, after that: it tells the web node its database and who may log in, and starts both.
-    ``url``: where the web node is then, in the guest; ``user``, ``password``: who may log in.
+    ``unit``: the web node's; ``url``: where it is then, in the guest; ``user``, ``password``: who may log in.
     """
 
     packages: Annotated[list[DebianPackage], msgspec.Meta(min_length=1)]
     debian: Annotated[list[DebianPackage], msgspec.Meta(min_length=1)]
     setup: str
+    unit: Line
     url: Line
     user: Line
     password: Line

@@ -32,6 +32,15 @@ _MASKED = (
     "systemd-modules-load.service",
     "systemd-sysctl.service",
 )
+# What the script of libpam-runtime makes of /usr/share/pam-configs/unix (pam-auth-update(8)): without it no script of a
+# package can add a user.
+_PAM = {
+    "account": "[success=1 new_authtok_reqd=done default=ignore] pam_unix.so",
+    "auth": "[success=1 default=ignore] pam_unix.so nullok",
+    "password": "[success=1 default=ignore] pam_unix.so obscure yescrypt",
+    "session": "[default=1] pam_permit.so",
+    "session-noninteractive": "[default=1] pam_permit.so",
+}
 # Any will do; without one systemd takes each start for the first (machine-id(5)).
 _MACHINE_ID = "63726f7373636f757273652067756573"
 
@@ -41,7 +50,7 @@ def managed(tree: Tree) -> Tree:
     done = {name: entry for name, entry in tree.items() if not name.startswith(RECORDS)}
     folders = (Entry(name=name, mode=0o755) for name in _FOLDERS)
     links = (Entry(name=name, link=to) for name, to in _LINKS.items())
-    for entry in (*folders, *links, *_dpkg(tree), *_systemd()):
+    for entry in (*folders, *links, *_dpkg(tree), *_systemd(), *_pam()):
         done[entry.name] = entry
     return done
 
@@ -81,3 +90,11 @@ def _systemd() -> Iterator[Entry]:
     yield Entry(name=f"{_UNITS}default.target", link="/usr/lib/systemd/system/multi-user.target")
     for unit in _MASKED:
         yield Entry(name=f"{_UNITS}{unit}", link="/dev/null")
+
+
+def _pam() -> Iterator[Entry]:
+    for name, first in _PAM.items():
+        kind = name.partition("-")[0]
+        last = ("required pam_unix.so",) if kind == "session" else ()
+        lines = (first, "requisite pam_deny.so", "required pam_permit.so", *last)
+        yield Entry(name=f"etc/pam.d/common-{name}", source="".join(f"{kind} {line}\n" for line in lines).encode())

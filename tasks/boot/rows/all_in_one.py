@@ -19,6 +19,8 @@ from tasks.boot.rows.unit import Unit
 from tasks.boot.session import Session, start
 from tasks.boot.specs import Delivery, WorkerBoot
 
+# Seconds that apt may take for all of it, on an emulated machine.
+_INSTALLING = 1500
 # Seconds that a web node may take to make its tables and answer, on an emulated machine.
 _ANSWERING = 300
 # Seconds for a first check or get, which unpacks the resource type.
@@ -79,13 +81,16 @@ class OneMachine(Course):
     def install(self) -> Seen:
         """By one call of apt, from the release's repository and from Debian's packages."""
         installed.add_repositories(self.session, self.given)
-        installed.apt(self.session, f"install {' '.join((*self.together.debian, *self.together.packages))}")
+        words = ("install", *self.together.debian, *self.together.packages)
+        installed.apt(self.session, " ".join(words), seconds=_INSTALLING)
         return Seen(remark=installed.version(self.session, self.given))
 
     def setup(self) -> Seen:
         """Do what the documentation says."""
         preflight.allow_kernel(self.session, self.given.installed)
-        said = self.session.guest.run(f"{_SUDO}{self.together.setup}", seconds=_ANSWERING)
+        # By a person's shell: the agent's own takes programs of busybox first.
+        words = shlex.join(["/usr/bin/bash", "-c", f"{_SUDO}{self.together.setup}"])
+        said = self.session.guest.run(words, seconds=_ANSWERING)
         expect(said.status == 0, "set-up", f"exit status {said.status}: {said.text[-3000:]}")
         return Seen()
 
@@ -143,10 +148,10 @@ class OneMachine(Course):
         self.fly.call("hijack", *words, seconds=120)
 
     def stop(self) -> Seen:
-        """Stop the worker, then the web node, and the database."""
+        """Stop the worker, then the web node; whatever failed since the start is an error."""
         self.runner.end(self)
-        units = "concourse-web.service"
-        said = self.session.guest.run(f"systemctl stop {units}; systemctl --failed --plain --no-legend", seconds=120)
+        unit = shlex.quote(self.together.unit)
+        said = self.session.guest.run(f"systemctl stop {unit} && systemctl --failed --plain --no-legend", seconds=120)
         expect(said.status == 0 and not said.text.strip(), "systemd", f"has units that failed: {said.text}")
         return Seen()
 

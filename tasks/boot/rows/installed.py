@@ -79,9 +79,9 @@ def _list(session: Session, path: str) -> None:
     _run(session, f"find / -xdev \\( {pruned} \\) -prune -o -print | LC_ALL=C sort >{path}")
 
 
-def apt(session: Session, words: str) -> str:
+def apt(session: Session, words: str, *, seconds: int = _APT) -> str:
     """What apt printed that has to succeed."""
-    return _run(session, f"LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 {words}", _APT)
+    return _run(session, f"LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 {words}", seconds)
 
 
 def _add_repository(session: Session, name: str) -> None:

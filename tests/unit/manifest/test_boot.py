@@ -276,6 +276,7 @@ unit = "own.service"
 packages = ["own", "other"]
 debian = ["postgresql"]
 setup = "true"
+unit = "web.service"
 url = "http://localhost"
 user = "me"
 password = "word"

@@ -72,3 +72,18 @@ def test_what_is_the_hosts_is_not_set() -> None:
     machine = text(done, "etc/machine-id").strip()
     assert len(machine) == 32
     assert int(machine, 16)
+
+
+def test_users_can_be_added_by_the_scripts_of_packages() -> None:
+    """Each stack ends in a decision, as pam-auth-update(8) writes it: jumped past `deny` by what succeeds."""
+    done = managed(TREE)
+    for name, kind in {"account": "account", "session-noninteractive": "session"}.items():
+        lines = [line.split() for line in text(done, f"etc/pam.d/common-{name}").splitlines()]
+        assert {words[0] for words in lines} == {kind}
+        assert [words[-1] for words in lines[1:3]] == ["pam_deny.so", "pam_permit.so"]
+    assert "pam_unix.so" in text(done, "etc/pam.d/common-session").splitlines()[-1]
+
+
+def test_old_names_lead_to_where_things_are_now() -> None:
+    folder = Entry(name="var/run", mode=0o755)
+    assert managed({**TREE, folder.name: folder})["var/run"].link == "/run"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -74,7 +75,8 @@ def test_the_documentations_words_work_for_root(spec: specs.WorkerBoot, tmp_path
     rows(spec, guest, tmp_path)["setup"].act()
     (script,) = guest.asked
     assert "setpriv --reuid" in script
-    assert script.endswith("sudo concourse-worker-setup\n")
+    assert shlex.split(script)[:2] == ["/usr/bin/bash", "-c"]
+    assert script.endswith("sudo concourse-worker-setup\n'")
     bad = Guest({"createuser": Answer(status=1, text="psql: error: connection refused")})
     with pytest.raises(RowError, match="exit status 1: psql: error"):
         rows(spec, bad, tmp_path)["setup"].act()

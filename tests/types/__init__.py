@@ -1,0 +1,1 @@
+"""Upstream's shell tests of resource types, inside our root filesystems; for people, not for CI."""

@@ -1,0 +1,129 @@
+"""Upstream's shell tests of resource types, inside our root filesystems, as upstream runs them in its Dockerfiles.
+
+``python -m tests.types TARGET [TYPE...]``, after ``./doit build:TARGET``. The target's programs run under user-mode
+emulation where this machine can't run them: registered with the kernel for a name space of users of their own (Linux
+6.7), so that nothing of this machine is changed. What the tests call beside the type is taken from the release's locked
+packages. Prints which tests ran; ends with 1 if one failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from crosscourse.debian import tree
+from crosscourse.formats.folder import unpack
+from crosscourse.manifest import locks
+from toolchains.emulators import find_emulator
+from toolchains.targets import get_target, host_goarch
+
+ROOT = Path(__file__).resolve().parents[2]
+# The start of an ELF file: class, byte order, and at 18 the machine (elf(5)); ET_EXEC and ET_DYN.
+_ELF = r"\x7fELF\x{kind:02x}\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x{machine:02x}\x00"
+_MASK = r"\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff"
+_MACHINES = {"arm": (1, 0x28), "arm64": (2, 0xB7), "amd64": (2, 0x3E), "riscv64": (2, 0xF3)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tests:
+    """Of a type: where its tests are put, as its Dockerfile has it, and the Debian packages that they call beside."""
+
+    place: str
+    packages: tuple[str, ...]
+    scripts: tuple[str, ...] = ("all.sh",)
+
+
+_SHELL = ("bash", "grep", "sed", "findutils", "libtinfo6", "libpcre2-8-0", "libselinux1")
+_JQ = ("jq", "libjq1", "libonig5")
+TYPES = {
+    "git": Tests(place="tests", packages=()),
+    "pool": Tests(place="opt/resource-tests", packages=("findutils",)),
+    "semver": Tests(place="opt/resource-tests", packages=_SHELL),
+    "hg": Tests(place="test", packages=(*_SHELL, *_JQ)),
+}
+
+
+def main() -> None:
+    """Run them, and say what came out."""
+    words = argparse.ArgumentParser(prog="python -m tests.types", description=__doc__)
+    words.add_argument("target")
+    words.add_argument("type", nargs="*", choices=[[], *TYPES])
+    words.add_argument("--release", default="concourse-8.2.5")
+    words.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "crosscourse")
+    given = words.parse_args()
+    failed = [name for name in given.type or TYPES if not _tried(name, given.release, given.target, given.cache)]
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}")
+
+
+def _tried(name: str, release: str, target: str, cache: Path) -> bool:
+    tests = TYPES[name]
+    with tempfile.TemporaryDirectory(prefix="crosscourse-types-") as folder:
+        root = Path(folder) / "root"
+        unpack(ROOT / "build" / release / target / "rootfs" / name / "rootfs.tgz", root)
+        lock = locks.read(ROOT / "releases" / "locks" / f"{release}.{target}.json")
+        _add(root, _packages(lock, name, tests.packages, cache))
+        shutil.copytree(ROOT / "sources" / release / f"{name}-resource" / "test", root / tests.place)
+        for part in ("dev", "proc", "tmp", "root"):
+            (root / part).mkdir(exist_ok=True)
+        passed = True
+        for script in tests.scripts:
+            done = subprocess.run(
+                _command(root, target, f"/{tests.place}/{script}"), capture_output=True, text=True, check=False
+            )
+            said = done.stdout + done.stderr
+            log = ROOT / "build" / release / "logs" / f"types-{target}-{name}.log"
+            log.write_text(said)
+            ran = re.findall(r"^running \S*?(\w+)\x1b", said, re.MULTILINE)
+            end = "all passed" if done.returncode == 0 else f"{ran[-1] if ran else script} failed, the rest did not run"
+            print(f"{name} {target}: {len(ran)} ran, {end}; {os.path.relpath(log)}", flush=True)
+            passed = passed and done.returncode == 0
+        return passed
+
+
+def _packages(lock: locks.Lock, name: str, wanted: Iterable[str], cache: Path) -> list[Path]:
+    """The files of locked packages, of the suite that the type is of."""
+    suite = lock.sets[name].wanted.suite
+    keys = {key for made in lock.sets.values() if made.wanted.suite == suite for key in made.packages}
+    found = {lock.packages[key].name: lock.packages[key].sha256 for key in sorted(keys)}
+    return [cache / "debian" / "pool" / found[one][:2] / f"{found[one]}.deb" for one in wanted]
+
+
+def _add(root: Path, packages: list[Path]) -> None:
+    """The files of packages that are not there yet."""
+    for name, entry in tree.merge(packages).items():
+        place = root / name
+        if place.is_symlink() or place.exists():
+            continue
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if entry.link is not None:
+            place.symlink_to(entry.link)
+        elif entry.source is None:
+            place.mkdir()
+        else:
+            place.write_bytes(entry.source if isinstance(entry.source, bytes) else entry.source.read_bytes())
+            place.chmod(entry.mode)
+
+
+def _command(root: Path, target: str, script: str) -> list[str]:
+    machine = get_target(target)
+    emulator, magic = "", ""
+    if machine.goarch != host_goarch():
+        emulator = find_emulator(machine.elf.emulator, os.environ["PATH"], what=f"tests for {target}")
+        kind, number = _MACHINES[machine.goarch]
+        magic = _ELF.format(kind=kind, machine=number)
+    spaces = ["unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child"]
+    enter = str(Path(__file__).with_name("enter.sh"))
+    return [*spaces, "sh", enter, str(root), emulator, magic, _MASK, "/usr/bin/bash", script]
+
+
+if __name__ == "__main__":
+    main()
