@@ -21,8 +21,9 @@ from tasks.boot.specs import Delivery, WorkerBoot
 
 # Seconds that apt may take for all of it, on an emulated machine.
 _INSTALLING = 1500
-# Seconds that a web node may take to make its tables and answer, on an emulated machine.
-_ANSWERING = 300
+# Seconds that the set-up may take, which makes keys, and then the web node, which makes its tables: on an emulated
+# machine.
+_ANSWERING = 600
 # Seconds for a first check or get, which unpacks the resource type.
 _FIRST = 600
 # What ends the task of the job `patient`: a file in its container.
