@@ -4,6 +4,7 @@ installation's documentation says, in the guest alone. Its own fly runs a pipeli
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -98,14 +99,14 @@ class OneMachine(Course):
     def log_in(self) -> Seen:
         """Wait until the web node answers, then log in by the fly that is installed."""
         url = shlex.quote(f"{self.together.url}/api/v1/info")
-        ask = f"/usr/bin/busybox wget -q -O - {url}"
+        ask = f"/usr/bin/busybox wget -q -O - {url} 2>/dev/null"
         wait = f"n=0; until {ask}; do n=$((n + 1)); [ $n -lt {_ANSWERING} ] || exit 1; sleep 1; done"
         said = self.session.guest.run(wait, seconds=_ANSWERING + 20)
         expect(said.status == 0, self.together.url, f"does not answer:\n{self.journal()}")
         fly = Fly(caller=InGuest(session=self.session, program="fly"))
         fly.login(self.together.url, self.together.user, self.together.password)
         self.logged_in = fly
-        return Seen(remark=said.text.strip()[:200])
+        return Seen(remark=f"Concourse {json.loads(said.text)['version']}")
 
     def journal(self) -> str:
         """The end of what all units said."""
