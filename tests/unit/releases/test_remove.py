@@ -172,16 +172,17 @@ def test_containers_end_with_the_worker_and_those_of_others_do_not(machine: Mach
     machine.program("systemctl", SHOW)
     (machine.root / "run/systemd/system").mkdir(parents=True)
     machine.write("etc/concourse/worker-setup.env", 'CONCOURSE_WORK_DIR="/srv/worker"\n')
-    machine.write("srv/worker/depot/d/pid")
-    # Of containerd, of Guardian; of another Guardian, of a Concourse in docker.
-    ours = ("system.slice/garden/a", "system.slice/garden/b/inner", "garden/d")
-    others = ("garden/e", "system.slice/docker-1.scope/garden/c")
+    for place in ("networkmounts/a", "networkmounts/b", "depot/d"):
+        machine.write(f"srv/worker/{place}/file")
+    # Of containerd, one of them privileged, and of Guardian; of another Guardian, a Concourse in docker, a service.
+    ours = ("system.slice/garden/a/inner", "system.slice/b", "garden/d")
+    others = ("garden/e", "system.slice/docker-1.scope/garden/a", "system.slice/a.service")
     with contextlib.ExitStack() as stack:
         started = [stack.enter_context(subprocess.Popen(["sleep", "60"])) for _ in (*ours, *others)]
         for place, process in zip((*ours, *others), started, strict=True):
             machine.write(f"sys/fs/cgroup/{place}/cgroup.procs", f"{process.pid}\n")
         machine.run("worker.before-remove", word)
         assert [process.wait(timeout=20) for process in started[: len(ours)] if ends] == [-signal.SIGKILL] * 3 * ends
-        assert [process.poll() for process in started] == [-signal.SIGKILL if ends else None] * 3 + [None] * 2
+        assert [process.poll() for process in started] == [-signal.SIGKILL if ends else None] * 3 + [None] * 3
         for process in started:
             process.kill()
