@@ -191,6 +191,16 @@ def scratch_folder(path: Path) -> Iterator[Path]:
         remove(path)
 
 
+def begin(path: Path) -> None:
+    """Make an empty file in place of whatever is there: one would wait for ever for the reader of a FIFO.
+
+    Raises OSError.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    remove(path)
+    path.touch()
+
+
 def read_regular(path: Path, *, most: int) -> bytes:
     """The content of a file that we keep ourselves.
 

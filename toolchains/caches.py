@@ -25,6 +25,8 @@ GO = "go-build"
 ZIG = "zig"
 # In each cache: what its files were.
 RECORD = ".crosscourse-files"
+# It is not as large (bytes).
+_MOST = 64 << 20
 # Folders that hold what was made, and is never made otherwise.
 _MADE = {GO: re.compile(r"[0-9a-f]{2}/([0-9a-f]{64})-d(?:/[^/]+)?"), ZIG: re.compile(r"(?:local/)?o/[^/]+/.+")}
 # Go's are 00 to ff; zig's are for outputs, manifests, what it reads of its sources, and those of its callers.
@@ -48,8 +50,8 @@ def damage(cache: Path) -> list[str]:
     """
     record = cache / RECORD
     known: dict[str, Row] = {}
-    with contextlib.suppress(OSError, msgspec.MsgspecError):
-        known = msgspec.json.decode(record.read_bytes(), type=dict[str, Row])
+    with contextlib.suppress(OSError, ValueError, msgspec.MsgspecError):
+        known = msgspec.json.decode(files.read_regular(record, most=_MOST), type=dict[str, Row])
     now, doubtful, special, empty = {}, {}, [], []
     for path, signature, name in _made(cache):
         if path.endswith("/"):
@@ -113,8 +115,8 @@ def _blocked(cache: Path) -> Iterator[str]:
 def _made(cache: Path) -> Iterator[tuple[str, list[int], str]]:
     """Each file that a compiler made, its signature, and the digest that its name says, if any.
 
-    Of what is neither file, folder nor link, and of a folder in a file's place there is no signature: a compiler would
-    wait for it for ever, or fail. The path of an empty folder in an object's place ends in a slash.
+    Of what is neither file nor folder, nor a link to a file, and of a folder in a file's place there is no signature: a
+    compiler would wait for it for ever, or fail. The path of an empty folder in an object's place ends in a slash.
     """
     pattern = _MADE[cache.name]
     top = f"{os.fspath(cache)}/"
@@ -129,7 +131,7 @@ def _made(cache: Path) -> Iterator[tuple[str, list[int], str]]:
                         yield path, [], ""
                     elif cache.name == GO and pattern.fullmatch(path) and _is_empty(entry.path):
                         yield f"{path}/", [], ""
-                elif not entry.is_file(follow_symlinks=False) and not entry.is_symlink():
+                elif not entry.is_file(follow_symlinks=False) and not (entry.is_symlink() and entry.is_file()):
                     yield entry.path[len(top) :], [], ""
                 elif found := pattern.fullmatch(entry.path[len(top) :]):
                     with contextlib.suppress(FileNotFoundError):

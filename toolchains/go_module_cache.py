@@ -22,6 +22,8 @@ from crosscourse import files
 from toolchains.tools import seal
 
 RECORD = ".crosscourse-files"
+# It is not as large (bytes).
+_MOST = 64 << 20
 _SUM = re.compile(r"^(\S+) (v[^\s/]+) h1:(\S+)$", re.MULTILINE)
 
 
@@ -36,8 +38,8 @@ def damage(cache: Path, sum_files: Iterable[Path]) -> list[str]:
     """The folders of unpacked modules that are not what these go.sum say, relative to the module cache."""
     record = cache / RECORD
     known: dict[str, Row] = {}
-    with contextlib.suppress(OSError, msgspec.MsgspecError):
-        known = msgspec.json.decode(record.read_bytes(), type=dict[str, Row])
+    with contextlib.suppress(OSError, ValueError, msgspec.MsgspecError):
+        known = msgspec.json.decode(files.read_regular(record, most=_MOST), type=dict[str, Row])
     found, damaged = dict(known), []
     for module, version, wanted in _sums(sum_files):
         folder = f"{_escape(module)}@{_escape(version)}"

@@ -177,9 +177,7 @@ class Job:
         Raises CrosscourseError, OSError.
         """
         started = time.monotonic()
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        files.remove(self.log)  # whatever is there: one would wait for ever for the reader of a FIFO
-        self.log.touch()
+        files.begin(self.log)
         scratch_path = self.shared.build / "tmp" / self.step.file_name
         with files.scratch_folder(scratch_path) as scratch:
             base = self.base()
@@ -242,6 +240,7 @@ class Job:
     def _mend(self, step: Step) -> list[str]:
         """Do the work of another step again; returns what it reported."""
         job = Job(step=step, shared=self.shared)
+        files.begin(job.log)
         with files.scratch_folder(self.shared.build / "tmp" / f"mend-{step.file_name}") as scratch:
             step.work(step.spec, job.places(scratch, None))
         return job.reported

@@ -16,6 +16,7 @@ from crosscourse.errors import CrosscourseError, DiskFullError
 from crosscourse.run import children as run_children
 from crosscourse.run import disk
 from crosscourse.run.network import folded
+from crosscourse.run.signals import unheard_in_child
 
 if TYPE_CHECKING:
     from crosscourse.run.children import Children
@@ -105,6 +106,10 @@ def start(
     with open(os.devnull, "rb") as nothing:  # noqa: PTH123  # a device, not a path
 
         def launch(announce: Callable[[], None]) -> Any:
+            def begin() -> None:
+                announce()
+                as_a_program()
+
             return command(
                 *words[1:],
                 _env=dict(env),
@@ -119,13 +124,14 @@ def start(
                 _new_group=True,
                 _bg=True,
                 _bg_exc=False,
-                _preexec_fn=announce,
+                _preexec_fn=begin,
                 _return_cmd=True,
                 **more,
             )
 
         try:
-            child = children.start(launch)
+            with unheard_in_child() as as_a_program:
+                child = children.start(launch)
         except sh.CommandNotFound as error:
             raise CommandError(words[0], f"could not be started: {error}") from None
         except (ValueError, sh.ForkException):  # what it tells sh of itself ended too early

@@ -21,6 +21,8 @@ from typing import Any
 # Its handler does nothing: it ends a wait, and Python then runs what handlers are due. Not one that programs send.
 _NUDGE = signal.SIGURG
 _SECONDS = 0.05
+# What ends a run.
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
@@ -65,3 +67,24 @@ def heard(numbers: Sequence[int], handler: Callable[[int, FrameType | None], Any
         os.close(begin)
         watcher.join()
         signal.signal(_NUDGE, nudged)
+
+
+@contextmanager
+def unheard_in_child() -> Iterator[Callable[[], object]]:
+    """A block in which a child is forked: Python's handlers, which are this run's, do not run in the child.
+
+    What is yielded the child calls last, before it becomes another program: from there on signals do what they do to
+    any program. One that comes sooner waits until then, as one to this thread waits until the block ends.
+    """
+    numbers = [number for number in _ENDING if callable(signal.getsignal(number))]
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+
+    def as_a_program() -> None:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    try:
+        yield as_a_program
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

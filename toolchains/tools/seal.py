@@ -23,6 +23,8 @@ from crosscourse import files
 from toolchains.tools.pins import STAMP
 
 FILES = ".crosscourse-files"
+# Neither is as large (bytes).
+_MOST = 64 << 20
 
 _WRITE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 _NAMED = 3
@@ -70,13 +72,13 @@ def make(folder: Path, pin: str, fill: Callable[[Path], None]) -> None:
 def damage(folder: Path) -> str | None:
     """What of a sealed folder is not what it was, in words; None if nothing."""
     try:
-        stamp = msgspec.json.decode((folder / STAMP).read_bytes(), type=Stamp)
+        stamp = msgspec.json.decode(files.read_regular(folder / STAMP, most=_MOST), type=Stamp)
         now = signature_of(folder)
         if now == stamp.signature:
             return None
-        recorded = msgspec.json.decode((folder / FILES).read_bytes(), type=dict[str, str])
+        recorded = msgspec.json.decode(files.read_regular(folder / FILES, most=_MOST), type=dict[str, str])
         changed = differences(recorded, contents(folder))
-    except (OSError, msgspec.MsgspecError, UnicodeError):
+    except (OSError, ValueError, msgspec.MsgspecError):
         return "what it should hold can't be read"
     if changed:
         return changed

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from crosscourse.run import process, signals
 from crosscourse.run.signals import heard
 
 
@@ -101,3 +104,33 @@ def test_elsewhere_than_in_the_main_thread_nothing_is_done(number: int) -> None:
     thread.start()
     thread.join()
     assert done == [before]
+
+
+def test_a_signal_to_a_child_that_is_being_started_is_not_for_handlers_of_the_run(tmp_path: Path) -> None:
+    heard_by = tmp_path / "heard"
+
+    def handler(_number: int, _frame: object) -> None:
+        heard_by.write_text(str(os.getpid()))
+
+    before = signal.signal(signal.SIGTERM, handler)
+    try:
+        with signals.unheard_in_child() as as_a_program:
+            child = os.fork()
+            if not child:
+                os.kill(os.getpid(), signal.SIGTERM)  # waits
+                for _ in range(1000):
+                    pass
+                as_a_program()
+                os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGTERM
+        assert not heard_by.exists()
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert heard_by.read_text() == str(os.getpid())
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_a_program_is_started_with_no_signal_blocked(tmp_path: Path) -> None:
+    words = ["grep", "SigBlk", "/proc/self/status"]
+    said = process.run(words, log=tmp_path / "log", env={"PATH": os.environ["PATH"]})
+    assert int(said.split()[-1], 16) & sum(1 << (n - 1) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)) == 0

@@ -181,3 +181,22 @@ def test_a_folder_where_a_compiler_keeps_notes_makes_way(tmp_path: Path, path: s
     assert caches.damage(cache) == [path.split("/", 1)[1]]
     assert folder.name in caches.mend(cache)
     assert not folder.exists()
+
+
+@pytest.mark.parametrize("name", ["-d", "-a"])
+def test_a_link_to_nowhere_makes_way(tmp_path: Path, name: str) -> None:
+    cache = tmp_path / "go-build"
+    link = go_entry(cache, b"good")
+    link.unlink()
+    link = link.with_name(link.name[:-2] + name)
+    link.symlink_to("nowhere/at/all")
+    assert link.name in caches.mend(cache)
+    assert not link.is_symlink()
+
+
+def test_a_pipe_in_the_records_place_is_no_harm(tmp_path: Path) -> None:
+    cache = tmp_path / "go-build"
+    go_entry(cache, b"good")
+    os.mkfifo(cache / caches.RECORD)
+    assert caches.RECORD in caches.mend(cache)
+    assert caches.mend(cache) == ""

@@ -95,6 +95,14 @@ def test_a_damaged_list_is_no_traceback(folder: Path) -> None:
     assert seal.damage(folder) == "what it should hold can't be read"
 
 
+@pytest.mark.parametrize("name", [seal.FILES, STAMP])
+def test_a_pipe_in_a_lists_place_is_not_waited_for(folder: Path, name: str) -> None:
+    edit(folder)
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    assert seal.damage(folder) == "what it should hold can't be read"
+
+
 def test_files_are_read_only_and_the_folder_can_be_removed(folder: Path) -> None:
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.rglob("*") if path.is_file()}
     assert modes["go"] == 0o555
