@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
 
 from crosscourse import files
 from crosscourse.engine.lock import in_turn
+from toolchains.go_closure import Run
 
 # In Go's build cache: a file for each way to compile it. Empty until it was.
 FOLDER = ".crosscourse-standard"
@@ -20,12 +20,6 @@ _VARIABLES = (
     *("GOROOT", "GOOS", "GOARCH", "GOARM", "GOARM64", "GOAMD64", "GO386", "GOMIPS", "GOMIPS64", "GOPPC64"),
     *("GORISCV64", "GOEXPERIMENT", "GODEBUG", "GO111MODULE"),
 )
-
-
-class Run(Protocol):
-    """Runs a program."""
-
-    def __call__(self, argv: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path | None = None) -> str: ...
 
 
 def compile_once(
@@ -50,7 +44,7 @@ def compile_once(
     done = place / files.digest_text(told)[:32]
     if _is_done(done):
         return
-    with in_turn(done, lambda _text: status("waiting for the standard library, which another compiles")):
+    with in_turn(done, status, busy="waiting for the standard library, which another compiles"):
         if _is_done(done):
             return
         status("compiling what it needs of the standard library")

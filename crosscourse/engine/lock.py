@@ -71,17 +71,19 @@ def exclusive(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def in_turn(path: Path, status: Callable[[str], object]) -> Iterator[None]:
+def in_turn(
+    path: Path, status: Callable[[str], object], *, busy: str = "waiting for another run that is fetching the same"
+) -> Iterator[None]:
     """Hold the lock file ``path`` for the time of the block, after whoever has it.
 
-    ``status`` is called with a line if that means to wait. The file is never removed: someone may be waiting for it.
+    ``status`` is called with ``busy`` if that means to wait. The file is never removed: someone may be waiting for it.
     The kernel ends the lock with its process.
     """
     with _open(path) as stream:
         try:
             _flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            status("waiting for another run that is fetching the same")
+            status(busy)
             _flock(stream, fcntl.LOCK_EX)
         yield
 
