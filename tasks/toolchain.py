@@ -78,9 +78,9 @@ def unpacked_steps(settings: CSettings, targets: Iterable[str], folder: Path) ->
             work=unpack,
             place=place,
             provides={"program": place / "bin" / compiler.program, LIBRARIES: place / compiler.libraries},
-            probe=not_unpacked,
+            probe=missing,
             probed=stamp,
-            result=unpacked,
+            result=installed,
             sound=damaged_tree,
             removed_by="nobody",
         )
@@ -102,16 +102,6 @@ def damaged_tree(step: Step) -> str | None:
 
     assert step.place is not None
     return seal.damage(step.place)
-
-
-def not_unpacked(spec: UnpackedTool, place: Path) -> str | None:
-    """What a plan says if it is not there."""
-    return None if (place / STAMP).exists() else f"{spec.title} is not in the cache folder"
-
-
-def unpacked(spec: UnpackedTool, _place: Path) -> str:
-    """What is made by it is made again when this changes."""
-    return spec.folder
 
 
 def install(spec: PinnedTool, at: Places) -> None:
@@ -157,7 +147,7 @@ def _cache(tool: Tool, folder: Path) -> Path | None:
     return folder / _CACHES[tool.name][0] if tool.name in _CACHES else None
 
 
-def missing(spec: PinnedTool, place: Path) -> str | None:
+def missing(spec: PinnedTool | UnpackedTool, place: Path) -> str | None:
     """What a plan says if the tool is not there: one look at one file."""
     return None if (place / STAMP).exists() else f"{spec.title} is not in the cache folder"
 
@@ -167,6 +157,6 @@ def stamp(place: Path) -> tuple[Path, ...]:
     return (place / STAMP,)
 
 
-def installed(spec: PinnedTool, _place: Path) -> str:
+def installed(spec: PinnedTool | UnpackedTool, _place: Path) -> str:
     """What is made by the tool is made again when this changes."""
     return spec.folder
