@@ -35,7 +35,7 @@ def damage(venv: str | os.PathLike[str], *, whole: bool = False) -> str:
     ``whole``: of all files, not only those that most runs need. What was added is no damage.
     """
     try:
-        with open(os.path.join(venv, NOTE), encoding="utf-8", errors="surrogateescape") as stream:
+        with open(os.path.join(venv, NOTE), encoding="utf-8", errors="surrogateescape", opener=at_once) as stream:
             python, often, *lines = stream.read().splitlines()
     except (OSError, ValueError):
         return f"{NOTE} is missing"
@@ -54,6 +54,11 @@ def damage(venv: str | os.PathLike[str], *, whole: bool = False) -> str:
     except ValueError:
         return f"{NOTE} is not readable"
     return ""
+
+
+def at_once(path: str, flags: int) -> int:
+    """Open as the built-in ``open`` does, but never wait for what writes into a pipe: that is empty then."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _python() -> str:

@@ -113,6 +113,17 @@ def _is_ours() -> bool:
     return sys.executable.startswith(f"{ROOT}{os.sep}.venv{os.sep}")
 
 
+def _add_libraries() -> None:
+    """Where the libraries of this environment are: what Python does by itself unless it is told not to (``-S``).
+
+    But for its ``.pth`` files, which it would run: of those the project needs none.
+    """
+    if sys.flags.no_site:
+        import site
+
+        sys.path += site.getsitepackages([f"{ROOT}{os.sep}.venv"])
+
+
 def _damage(*, whole: bool = False) -> str:
     """What is wrong with the environment that this Python belongs to, in words; empty if nothing is, or not ours."""
     if not _is_ours():
@@ -139,6 +150,7 @@ def _script() -> int:
     if _is_ours():
         # Not sooner: a damaged file there would keep Python from starting at all.
         sys.pycache_prefix = os.environ.get("PYTHONPYCACHEPREFIX")
+        _add_libraries()
     here = os.path.dirname(__file__)
     if sys.path and sys.path[0] == here:  # Python's own doing; modules of this folder are not to be found by that
         del sys.path[0]

@@ -55,10 +55,12 @@ def inputs(requirements: str) -> bytes:
 def is_current(stamp: str) -> bool:
     """Whether what ``stamp`` stands for is there, as the launcher asks."""
     try:
-        made_from = (VENV / stamp).read_bytes()
+        with open(VENV / stamp, "rb", opener=contents.at_once) as stream:  # pathlib's has no opener
+            made_from = stream.read()
     except OSError:
         return False
-    return made_from == inputs(REQUIREMENTS[stamp]) and os.access(VENV / "bin" / "python", os.X_OK)
+    usable = os.access(VENV / "bin" / "python", os.X_OK) and (VENV / "pyvenv.cfg").is_file()
+    return usable and made_from == inputs(REQUIREMENTS[stamp])
 
 
 def finish(stamp: str) -> None:

@@ -9,9 +9,11 @@ import os
 import shlex
 import shutil
 import signal
+import site
 import subprocess
 import sys
 import time
+import venv
 from collections.abc import Callable
 from pathlib import Path
 
@@ -94,6 +96,7 @@ class Place:
         (folder / "bin/python").write_text(f"#!/bin/sh\n{show}\n")
         (folder / "bin/python").chmod(0o755)
         inputs = (self.root / name for name in ("requirements.txt", "setup.cfg", "pyproject.toml"))
+        (folder / "pyvenv.cfg").touch()
         (folder / "stamp").write_text(f"{self.root}\n" + "".join(path.read_text() for path in inputs))
 
 
@@ -231,7 +234,7 @@ def test_once_set_up_it_is_doit(place: Place, tmp_path: Path) -> None:
         status, out, err = place.run("build", "a b", program=program, cwd=cwd, PYTHONDONTWRITEBYTECODE="1")
         assert (status, err) == (0, "")
         venv = place.root / ".venv"
-        options = ["-I", "-X", "utf8"]
+        options = ["-I", "-S", "-X", "utf8"]
         main = place.root / "crosscourse/start/main.py"
         expected = [place.root, cwd, "unset", venv / "pycache", *options, main, "build", "a b"]
         assert out.splitlines() == [str(word) for word in expected]
@@ -255,10 +258,28 @@ def lose_python(place: Place) -> None:
     python.symlink_to("/usr/bin/python3.gone")
 
 
+def pipe(name: str) -> Callable[[Place], None]:
+    """Whoever opens it waits for ever."""
+
+    def change(place: Place) -> None:
+        (place.root / name).unlink()
+        os.mkfifo(place.root / name)
+
+    return change
+
+
 @pytest.mark.parametrize(
     "change",
-    [append("requirements.txt"), append("setup.cfg"), append("pyproject.toml"), move, lose_python],
-    ids=["requirements.txt", "setup.cfg", "pyproject.toml", "moved", "python"],
+    [
+        append("requirements.txt"),
+        append("setup.cfg"),
+        append("pyproject.toml"),
+        move,
+        lose_python,
+        pipe(".venv/stamp"),
+        pipe(".venv/pyvenv.cfg"),
+    ],
+    ids=["requirements.txt", "setup.cfg", "pyproject.toml", "moved", "python", "stamp a pipe", "pyvenv.cfg a pipe"],
 )
 def test_it_is_set_up_anew_after_a_change(place: Place, change: Callable[[Place], None]) -> None:
     place.set_up()
@@ -336,6 +357,22 @@ def test_what_is_ignored_stays_so(place: Place, tmp_path: Path) -> None:
     gate.touch()
     err = process.communicate(timeout=60)[1]
     assert process.returncode == 1, err
+
+
+def test_what_lies_among_the_libraries_is_not_run(tmp_path: Path) -> None:
+    """In an environment with a path file that can't be read, Python itself does not start; started our way, it does."""
+    venv.create(tmp_path / ".venv", symlinks=True)
+    libraries = Path(site.getsitepackages([str(tmp_path / ".venv")])[0])
+    (libraries / "broken.pth").write_bytes(b"import \xff\xfe\n")
+    main = tmp_path / "crosscourse/start/main.py"
+    main.parent.mkdir(parents=True)
+    shutil.copy(ROOT / "crosscourse/start/main.py", main)
+    program = "import runpy, sys; runpy.run_path(sys.argv[1])['_add_libraries'](); print(sys.path[-1])"
+    said = []
+    for options in (["-I"], ["-I", "-S"]):
+        python = [str(tmp_path / ".venv/bin/python"), *options, "-X", "utf8", "-c", program, str(main)]
+        said.append(subprocess.run(python, capture_output=True, text=True, check=False).stdout)
+    assert said == ["", f"{libraries}\n"]
 
 
 @pytest.mark.parametrize("moment", [0.0, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3])

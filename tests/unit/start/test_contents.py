@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,6 +46,12 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 def test_damage_is_named(venv: Path, said: str) -> None:
     DAMAGES[said](venv)
     assert contents.damage(venv).startswith(said)
+
+
+def test_a_pipe_is_not_waited_for(venv: Path) -> None:
+    (venv / "contents").unlink()
+    os.mkfifo(venv / "contents")
+    assert contents.damage(venv) == "contents is missing"
 
 
 @pytest.mark.parametrize("kept", range(40))
