@@ -22,11 +22,19 @@ class SpecialFileError(CrosscourseError):
     """A pipe, socket or device in a source. ``mode``: its st_mode."""
 
     def __init__(self, path: Path, mode: int) -> None:
-        super().__init__(
-            files.relative(path),
-            f"is {_KINDS.get(stat.S_IFMT(mode), 'no file')}: a compiler that reads it may wait for ever",
-            "Remove it, or move it out of the source.",
-        )
+        told = f"is {_KINDS.get(stat.S_IFMT(mode), 'no file')}: "
+        if ".git" in path.parts:
+            # Without it, git would miss what it stands for.
+            clone = Path(*path.parts[: path.parts.index(".git")])
+            told += "the clone is damaged, as git would read it and may wait for ever"
+            remedy = (
+                f"If nothing in it is yours, remove {files.relative(clone)}: "
+                "what is made from an upstream is made again."
+            )
+        else:
+            told += "a compiler that reads it may wait for ever"
+            remedy = "Remove it, or move it out of the source."
+        super().__init__(files.relative(path), told, remedy)
 
 
 def refuse_special(folder: Path, *, git_too: bool = False) -> None:

@@ -173,8 +173,9 @@ def test_git_is_not_waited_for_that_waits_for_a_pipe_of_its_own(
     a_socket(source / ".git" / "fsmonitor--daemon.ipc")
     (source / ".git" / name).unlink(missing_ok=True)
     os.mkfifo(source / ".git" / name)
-    with pytest.raises(SpecialFileError, match=rf"{name}: is a named pipe"):
+    with pytest.raises(SpecialFileError, match=rf"{name}: is a named pipe.*: the clone is damaged") as told:
         fingerprint(source)
+    assert "/source: what is made from an upstream" in told.value.remedy  # without the file alone, git would miss what it stood for
 
 
 def test_git_s_own_sockets_are_no_part_of_a_source(source: Path) -> None:
