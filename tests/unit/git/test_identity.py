@@ -175,7 +175,8 @@ def test_git_is_not_waited_for_that_waits_for_a_pipe_of_its_own(
     os.mkfifo(source / ".git" / name)
     with pytest.raises(SpecialFileError, match=rf"{name}: is a named pipe.*: the clone is damaged") as told:
         fingerprint(source)
-    assert "/source: what is made from an upstream" in told.value.remedy  # without the file alone, git would miss what it stood for
+    # Not of the pipe alone: git would miss what it stood for.
+    assert "/source: what is made from an upstream" in told.value.remedy
 
 
 def test_git_s_own_sockets_are_no_part_of_a_source(source: Path) -> None:
