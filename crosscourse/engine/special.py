@@ -27,10 +27,8 @@ class SpecialFileError(CrosscourseError):
             # Without it, git would miss what it stands for.
             clone = Path(*path.parts[: path.parts.index(".git")])
             told += "the clone is damaged, as git would read it and may wait for ever"
-            remedy = (
-                f"If nothing in it is yours, remove {files.relative(clone)}: "
-                "what is made from an upstream is made again."
-            )
+            where = files.relative(clone)
+            remedy = f"If nothing in it is yours, remove {where}, and it is made from its upstream again."
         else:
             told += "a compiler that reads it may wait for ever"
             remedy = "Remove it, or move it out of the source."

@@ -176,7 +176,7 @@ def test_git_is_not_waited_for_that_waits_for_a_pipe_of_its_own(
     with pytest.raises(SpecialFileError, match=rf"{name}: is a named pipe.*: the clone is damaged") as told:
         fingerprint(source)
     # Not of the pipe alone: git would miss what it stood for.
-    assert "/source: what is made from an upstream" in told.value.remedy
+    assert "/source, and it is made from its upstream again" in told.value.remedy
 
 
 def test_git_s_own_sockets_are_no_part_of_a_source(source: Path) -> None:
