@@ -149,7 +149,9 @@ def stopping() -> bool:
 def _failure(words: list[str], error: Any, text: str, places: list[Path]) -> CrosscourseError:
     program = Path(words[0]).name
     spoken = disk.speaks_of_room(text)
-    if full := disk.full(places, spoken=spoken):
+    # Its output goes to the log by itself: where there was no room for the end of a line, it could not say so.
+    cut_off = bool(text) and not text.endswith("\n")
+    if full := disk.full(places, spoken=spoken or cut_off):
         return DiskFullError(program, full)
     tail = last_lines(text)
     code = int(error.exit_code)

@@ -74,6 +74,17 @@ def test_where_the_file_system_is_full_it_is_said_whatever_the_program_prints(
         process.run(["sh", "-c", "exit 1"], log=tmp_path / "x.log", env=ENV)
 
 
+def test_output_that_was_cut_off_says_as_much_as_words_of_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk, "full", lambda *_, spoken: ["/x: 5 kB free"] if spoken else [])
+    with pytest.raises(DiskFullError, match="/x: 5 kB free"):
+        process.run(["sh", "-c", "printf 'writing output: no spa'; exit 1"], log=tmp_path / "x.log", env=ENV)
+    for ended in ("echo no such thing; exit 1", "exit 1"):
+        with pytest.raises(CommandError, match="exit status 1"):
+            process.run(["sh", "-c", ended], log=tmp_path / "x.log", env=ENV)
+
+
 def test_what_a_child_left_running_is_ended(tmp_path: Path) -> None:
     out = process.run(["sh", "-c", "sleep 60 >/dev/null 2>&1 & echo $!"], log=tmp_path / "x.log", env=ENV)
     assert_gone(int(out))
