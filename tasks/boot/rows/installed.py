@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from crosscourse.manifest.boot import Installed
 from tasks.boot.report import Check, RowError, Seen, expect
@@ -132,8 +132,11 @@ def _unit(session: Session, given: Delivery) -> Seen:
     return Seen(remark=f"{version(session, given)}: {lines[-1]}")
 
 
-def setup(course: Course) -> Seen:
-    """Tell the worker its web node by the command of its package, and the web node the key that this made."""
+def setup(course: Course, more: Sequence[str] = ()) -> Seen:
+    """Tell the worker its web node by the command of its package, and the web node the key that this made.
+
+    ``more``: what the command is told beside.
+    """
     given, node, session = course.spec.delivery, course.node, course.session
     assert given is not None
     assert node is not None
@@ -144,7 +147,7 @@ def setup(course: Course) -> Seen:
         "runtime": course.spec.scenario.runtime,
     }
     words = []
-    for word in given.installed.setup:
+    for word in (*given.installed.setup, *more):
         for name, value in values.items():
             word = word.replace(f"{{{name}}}", value)  # noqa: PLW2901
         words.append(word)
