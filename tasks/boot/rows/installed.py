@@ -12,10 +12,11 @@ from tasks.boot.rows.pipeline import HOST
 from tasks.boot.session import DEBIAN, FIRST, NEWER, TOP, Session, start
 from tasks.boot.specs import Delivery
 
-# Seconds that apt may take on an emulated machine.
-_APT = 600
-# Seconds that Debian's init may take to have started all.
-_STARTING = 180
+# Seconds that apt may take on an emulated machine, from an SD card.
+_APT = 1200
+# Seconds that Debian's init may take to have started all; and the set-up, which makes a key.
+_STARTING = 400
+_SETTING_UP = 300
 # Where names of files are not looked at: others' file systems, and what dpkg, apt and systemd note for themselves.
 _NOT_OURS = (
     "/mnt", "/proc", "/run", "/sys", "/tmp", "/usr/local", "/work",  # noqa: S108  # the guest's
@@ -151,7 +152,7 @@ def setup(course: Course, more: Sequence[str] = ()) -> Seen:
         for name, value in values.items():
             word = word.replace(f"{{{name}}}", value)  # noqa: PLW2901
         words.append(word)
-    said = _run(session, shlex.join(words))
+    said = _run(session, shlex.join(words), _SETTING_UP)
     key = _run(session, f"cat {given.installed.key}").strip()
     if not key or key not in said:
         raise RowError(words[0], f"did not say the worker's key, {key!r}:\n{said}")

@@ -36,7 +36,7 @@ def checks(session: Session, spec: WorkerBoot) -> Iterator[Check]:
     if given.installed.preflight:
         title = "it says nothing but that the machine is small"
         yield row("preflight", title, lambda it: preflight.small(it, given.installed), "setup")
-    yield row("worker", "the worker is registered", first_worker, "setup")
+    yield row("worker", "the worker is registered", lambda it: first_worker(it, seconds=_SLOW), "setup")
     yield row("check", "a resource is checked", lambda it: worker.check(it, _SLOW), "worker")
     yield row("get", "an image is fetched", _get, "check")
     yield row("task", "an unprivileged task runs", _task, "get")
