@@ -9,7 +9,7 @@ from crosscourse.manifest.boot import Installed
 from tasks.boot.report import expect
 from tasks.boot.rows.course import Course
 
-# Seconds that the unit may take to start, with its preflight; and to end: one that waits for tasks takes as long as these.
+# Seconds that the unit may take to start, with its preflight, and to end: as long as tasks, if it waits for them.
 _STARTING, _ENDING = 180, 240
 
 
