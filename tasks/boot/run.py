@@ -27,9 +27,9 @@ _ROWS = {
     "small": small,
 }
 # Seconds for all rows. A machine that is emulated on slow hardware may take several times what is usual.
-LIMIT = 1500
+LIMIT = 2400
 # More of them where packages are installed: dpkg reads and writes hundreds of megabytes, twice.
-_INSTALLING = 1200
+_INSTALLING = 2400
 
 
 class BootError(CrosscourseError):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from toolchains.machines import Machine
 
 # Seconds. A machine that is emulated on slow hardware may take several times what is usual.
-START_LIMIT = 300
+START_LIMIT = 900
 # Where the guest mounts the distribution.
 TOP = "/usr/local"
 _ROOM = 16 * disk.MIB

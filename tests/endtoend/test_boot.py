@@ -92,6 +92,16 @@ def test_a_program_that_does_something_else_is_named(booted: Workspace) -> None:
     assert (booted.root / REPORT / "console.log").is_file()
 
 
+def test_programs_run_on_a_board(booted: Workspace) -> None:
+    """Without virtio: the disks are on an SD card, and the line to the guest comes by a network on USB."""
+    machines = booted.root / "toolchains/machines.toml"
+    before, _, rest = machines.read_text().partition("[armv7.virt]\n")
+    machines.write_text(f"{before}[armv7.raspi2b]\n{rest.partition('[armv7.raspi2b]' + chr(10))[2]}")
+    booted.doit("release=printer", "boot", PATH=SYSTEM_PATH)
+    assert rows(booted) == dict.fromkeys(("boot", "printer", "goprinter", "cprinter", "unknown-word"), "passed")
+    assert "on an emulated Raspberry Pi 2B" in (booted.root / REPORT / "report.txt").read_text()
+
+
 def test_what_the_machine_lacks_is_listed_at_once(built: Workspace) -> None:
     outcome = built.doit("release=printer", "boot", expect=1)
     assert "qemu-system-arm" in outcome.text
