@@ -14,9 +14,10 @@ from tasks.boot.specs import Delivery
 
 # Seconds that apt may take on an emulated machine, from an SD card.
 _APT = 1200
-# Seconds that Debian's init may take to have started all; and the set-up, which makes a key.
+# Seconds that Debian's init may take to have started all; the set-up, which makes a key; and a look at all files.
 _STARTING = 400
 _SETTING_UP = 300
+_LISTING = 300
 # Where names of files are not looked at: others' file systems, and what dpkg, apt and systemd note for themselves.
 _NOT_OURS = (
     "/mnt", "/proc", "/run", "/sys", "/tmp", "/usr/local", "/work",  # noqa: S108  # the guest's
@@ -77,7 +78,7 @@ def system(session: Session) -> Seen:
 
 def _list(session: Session, path: str) -> None:
     pruned = " -o ".join(f"-path {place}" for place in _NOT_OURS)
-    _run(session, f"find / -xdev \\( {pruned} \\) -prune -o -print | LC_ALL=C sort >{path}")
+    _run(session, f"find / -xdev \\( {pruned} \\) -prune -o -print | LC_ALL=C sort >{path}", _LISTING)
 
 
 def apt(session: Session, words: str, *, seconds: int = _APT) -> str:
