@@ -42,7 +42,8 @@ def make_ext4(image: Path, *, size: int, label: str, at: Places, folder: Path | 
         with partial.open("wb") as stream:
             stream.truncate(size)
         words: list[str | Path] = ["mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-L", label]
-        words += ["-E", "root_owner=0:0,lazy_itable_init=1"]
+        # By itself it takes small blocks for a small disk, which may grow later.
+        words += ["-b", "4096", "-E", "root_owner=0:0,lazy_itable_init=1"]
         if folder is not None:
             words += ["-d", folder]
         at.run([*words, partial], env=environment())
