@@ -48,8 +48,8 @@ def table(text: str) -> str:
     found = sorted(_by_name(_each(head)), key=lambda taken: -taken.proportional)
     rest = _sum("others", found[_MOST:])
     rows = [*found[:_MOST], *([rest] if rest.count else []), _sum("all", found)]
-    wide = max(len(row.name) for row in rows)
-    lines = [f"{'':<{wide}} number  CPU s  MiB: proportional  anonymous  one's peak"]
+    wide = max(len("process"), *(len(row.name) for row in rows))
+    lines = [f"{'process':<{wide}} number  CPU s  MiB: proportional  anonymous  one's peak"]
     lines += [
         f"{row.name:<{wide}} {row.count:>6} {row.seconds:>6.1f} {row.proportional:>18.1f} {row.anonymous:>10.1f}"
         f" {row.most:>11.1f}"

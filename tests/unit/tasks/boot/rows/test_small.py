@@ -132,7 +132,7 @@ MemAvailable:     512000 kB
 
 def test_what_processes_take_by_name_the_largest_first() -> None:
     assert processes.table(SAID).splitlines() == [
-        "                        number  CPU s  MiB: proportional  anonymous  one's peak",
+        "process                 number  CPU s  MiB: proportional  anonymous  one's peak",
         "concourse worker             1   14.5               60.0       30.0        80.0",
         "containerd-shim-runc-v2      2    0.3                8.0        6.0        11.0",
         "all                          3   14.8               68.0       36.0        80.0",
