@@ -19,6 +19,7 @@ from crosscourse.manifest.places import place_problems
 from crosscourse.manifest.types import (
     DebianPackage,
     Line,
+    Memory,
     Name,
     RelativePath,
     RootPath,
@@ -90,8 +91,9 @@ class Installed(Table, frozen=True, kw_only=True):
     command that tells it its web node, with ``{tsa}``, ``{tsa-key}``, ``{name}`` and ``{runtime}``; ``key``: the file
     with the worker's public key, ``settings``: the file for more settings, ``drain``: one with which the unit waits
     for tasks when it is to end, ``preflight``: the command that says what is wrong with a machine; ``of-kernel``:
-    texts of its lines that speak of the kernel, which in a native guest is this machine's. ``together``: with a web
-    node beside it.
+    texts of its lines that speak of the kernel, which in a native guest is this machine's; ``small``: words that the
+    set-up is told on a small machine, ``of-small``: texts of lines that the preflight has for one. ``together``: with a
+    web node beside it.
     """
 
     guest: Annotated[list[DebianPackage], msgspec.Meta(min_length=1)]
@@ -104,6 +106,8 @@ class Installed(Table, frozen=True, kw_only=True):
     drain: Line = ""
     preflight: list[Line] = []
     of_kernel: list[Line] = []
+    small: list[Line] = []
+    of_small: list[Line] = []
     fault: dict[Name, Fault] = {}
     together: Together | None = None
 
@@ -127,19 +131,28 @@ class Scenario(Table, frozen=True, kw_only=True):
     ``rows``: ``worker``: what a container needs, one by one; ``types``: each of ``[boot.try]``, and then ``image`` is
     the name of the one that gets an image for tasks, and in ``env`` and ``files`` there may be values of servers;
     ``image``: the worker runs in a container of the release's ``[image]`` of the name ``image``; ``all-in-one``: the
-    web node runs in the guest, too, and ``image`` is as for ``types``. ``installed``: the worker is installed as
-    ``[boot.installed]`` says, in place of unpacked.
+    web node runs in the guest, too, and ``image`` is as for ``types``; ``small``: the few that are enough for a board,
+    and what each process takes. ``installed``: the worker is installed as ``[boot.installed]`` says, in place of
+    unpacked. ``machine``: the one to emulate, of the targets that have it, in place of a target's first; ``memory``:
+    MiB, in place of the release's.
     """
 
     runtime: Word
     cgroup: Literal[1, 2] = 2
     volumes: Word = "overlay"
-    rows: Literal["worker", "types", "image", "builds", "all-in-one"] = "worker"
+    rows: Literal["worker", "types", "image", "builds", "all-in-one", "small"] = "worker"
     env: dict[Variable, Line] = {}
     files: dict[RelativePath, str] = {}
     image: Name | None = None
     installed: bool = False
+    machine: Name | None = None
+    memory: Memory | None = None
     extra: bool = False
+
+    @property
+    def in_debian(self) -> bool:
+        """Whether Debian's own init and apt are in charge of the guest."""
+        return self.installed or self.rows == "all-in-one"
 
 
 class Registry(Table, frozen=True, kw_only=True):
@@ -207,8 +220,9 @@ class BootWorker(Boot, frozen=True, kw_only=True, tag="worker"):
 
     ``concourse``, ``fly``: the artifacts of that name; both are built for the host too. ``oci_runtime``: the artifact
     that starts containers, which a native guest may have to be careful with.
-    ``image``: Debian packages of the image that the pipeline's tasks run in.
-    ``image-programs``: programs compiled for that image, path in the image → C or Go file of the project.
+    ``image``: Debian packages of the image that the pipeline's tasks run in; ``slim-image``: those of them that are in
+    the one for small machines, which need nothing else. ``image-programs``: programs compiled for both, path in
+    the image → C or Go file of the project.
     ``installed``: how scenarios that say so have it. ``untried``: resource types that no ``[boot.try]`` tries, and why.
     ``registry``: what the type for images understands. ``browse``: what is done with the pages of a web node in the
     guest.
@@ -218,6 +232,7 @@ class BootWorker(Boot, frozen=True, kw_only=True, tag="worker"):
     fly: Name
     oci_runtime: Name = ""
     image: Annotated[list[DebianPackage], msgspec.Meta(min_length=1)]
+    slim_image: list[DebianPackage] = []
     image_programs: dict[RelativePath, RelativePath] = {}
     scenario: dict[Name, Scenario]
     installed: Installed | None = None
@@ -241,6 +256,7 @@ class BootWorker(Boot, frozen=True, kw_only=True, tag="worker"):
         yield from place_problems((f'boot.image-programs."{place}"', place) for place in self.image_programs)
         if all(scenario.extra for scenario in self.scenario.values()):
             yield "boot.scenario: none is part of `boot`: at least one has to be without `extra`"
+        yield from self._slim_problems()
         yield from self._type_problems(manifest)
         yield from self._installed_problems(manifest)
         for name, scenario in self.scenario.items():
@@ -260,6 +276,15 @@ class BootWorker(Boot, frozen=True, kw_only=True, tag="worker"):
         for name, browse in self.browse.items():
             yield from browse.problems(f"boot.browse.{name}")
         yield from _browser_problems(self.browse, manifest)
+
+    def _slim_problems(self) -> Iterator[str]:
+        """What small machines lack."""
+        for package in self.slim_image:
+            if package not in self.image:
+                yield f"boot.slim-image: {package} is not in boot.image. {nearest(package, self.image)}"
+        for name, scenario in self.scenario.items():
+            if scenario.rows == "small" and not (scenario.installed and self.slim_image):
+                yield f"boot.scenario.{name}.rows: `small` takes `installed`, and boot.slim-image"
 
     def _value_problems(self, key: str, table: Table) -> Iterator[str]:
         """Values of servers that there are not."""

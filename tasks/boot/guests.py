@@ -21,6 +21,7 @@ from tasks.boot.host import works as host_works
 from tasks.package import deb
 from tasks.package import steps as package
 from tasks.package.managed import ManagedPackage
+from toolchains.machines import Machine, machine_of
 from toolchains.targets import Target, host_goarch
 
 # The end of the revision that sorts after the one of the release.
@@ -36,13 +37,13 @@ def parts(
     ``native``: a guest of name spaces, in place of an emulated machine.
     """
     yield _host(target, boot, native=native)
-    make = _tree if native else _system
-    yield make(layout, target, boot, lock, managed=False)
+    yield from _systems(layout, target, boot, lock, native=native)
     if installed := installed_of(boot):
-        yield make(layout, target, boot, lock, managed=True)
         yield from _newer(manifest, layout, target, installed)
     if isinstance(boot, BootWorker):
         yield _image(manifest, layout, target, boot, lock)
+        if boot.slim_image:
+            yield _image(manifest, layout, target, boot, lock, slim=True)
         if boot.server:
             yield _stand_ins(manifest, layout, target)
 
@@ -124,12 +125,13 @@ def _newer(manifest: Manifest, layout: Layout, target: Target, installed: Instal
 
 def _host(target: Target, boot: Boot, *, native: bool) -> Step:
     """Looked for before anything is built: what this machine lacks."""
+    machine = None if native else machine_of(target.name)
     return Step(
         name=names.guest(target.name, "host"),
         stage="guest",
-        doc=f"what this machine needs for {kind(target, native=native)}",
+        doc=f"what this machine needs for {kind(machine)}",
         spec=specs.Host(
-            machine=None if native else target.emulated,
+            machine=machine,
             worker=isinstance(boot, BootWorker),
             servers=sorted({server.kind for server in boot.server.values()}) if isinstance(boot, BootWorker) else [],
         ),
@@ -160,37 +162,62 @@ def _is_there(_spec: specs.Host, _place: Path) -> str:
     return "there"
 
 
-def system(target: Target, *, native: bool, managed: bool) -> str:
-    """The step that makes a guest's system."""
-    return names.guest(target.name, f"{'managed-' if managed else ''}{'tree' if native else 'system'}")
+def system(target: Target, machine: Machine | None, *, managed: bool) -> str:
+    """The step that makes a guest's system: for a machine, or of name spaces."""
+    kind = "tree" if machine is None else "system" if _is_first(machine, target) else f"system-{machine.name}"
+    return names.guest(target.name, f"{'managed-' if managed else ''}{kind}")
+
+
+def _is_first(machine: Machine, target: Target) -> bool:
+    return machine.name == machine_of(target.name).name
+
+
+def _systems(layout: Layout, target: Target, boot: Boot, lock: Lock, *, native: bool) -> Iterator[Step]:
+    """Of the target's first machine, or of name spaces, both kinds; of others what is booted."""
+    both = (False, True) if installed_of(boot) else (False,)
+    if native:
+        yield from (_tree(layout, target, boot, lock, managed=managed) for managed in both)
+        return
+    for machine in packages.machines(boot, target):
+        for managed in both:
+            if _is_first(machine, target) or managed in _managed(boot, machine):
+                yield _system(layout, target, machine, boot, lock, managed=managed)
+
+
+def _managed(boot: Boot, machine: Machine) -> set[bool]:
+    """Whether Debian's own init is in charge in the scenarios of a machine."""
+    scenarios = boot.scenario.values() if isinstance(boot, BootWorker) else ()
+    return {one.in_debian for one in scenarios if one.machine == machine.name}
 
 
 def _packages(*, managed: bool) -> str:
     return packages.INSTALLED if managed else packages.SYSTEM
 
 
-def _folder(layout: Layout, target: Target, *, managed: bool) -> Path:
-    folder = layout.report(target.name, "guest")
-    return folder / "managed" if managed else folder
+def _folder(layout: Layout, target: Target, *kind: str, managed: bool) -> Path:
+    return layout.report(target.name, "guest").joinpath(*kind, *(["managed"] if managed else []))
 
 
-def _system(layout: Layout, target: Target, boot: Boot, lock: Lock, *, managed: bool) -> Step:
-    folder = _folder(layout, target, managed=managed)
-    wanted, name = packages.wanted(boot, target), _packages(managed=managed)
+def _system(layout: Layout, target: Target, machine: Machine, boot: Boot, lock: Lock, *, managed: bool) -> Step:
+    own = () if _is_first(machine, target) else (machine.name,)
+    folder = _folder(layout, target, *own, managed=managed)
+    wanted, name, kernel = packages.wanted(boot, target), _packages(managed=managed), packages.kernel(machine, target)
+    parts = (specs.VMLINUZ, specs.INITRAMFS, specs.ROOT, *([specs.DTB] if machine.dtb else []))
     return Step(
-        name=system(target, native=False, managed=managed),
+        name=system(target, machine, managed=managed),
         stage="guest",
-        doc=f"a Debian {boot.suite} system for an emulated {target.name} machine{_WITH_APT if managed else ''}",
+        doc=f"a Debian {boot.suite} system for an emulated {machine.title}{_WITH_APT if managed else ''}",
         spec=specs.System(
-            kernel=lock.pinned(packages.KERNEL, wanted[packages.KERNEL]),
+            kernel=lock.pinned(kernel, wanted[kernel]),
             packages=lock.pinned(name, wanted[name]),
             managed=managed,
-            drivers=target.emulated.modules,
-            modules=boot.modules,
+            dtb=machine.dtb,
+            disk_modules=machine.disk_modules,
+            modules=[*machine.modules, *boot.modules],
         ),
         work=guest_works.make_system,
         after=(names.guest(target.name, "host"),),
-        outputs={name: folder / name for name in ("vmlinuz", "initramfs.cpio", "root.ext4")},
+        outputs={part: folder / part for part in parts},
     )
 
 
@@ -198,7 +225,7 @@ def _tree(layout: Layout, target: Target, boot: Boot, lock: Lock, *, managed: bo
     name = _packages(managed=managed)
     wanted = packages.wanted(boot, target)[name]
     return Step(
-        name=system(target, native=True, managed=managed),
+        name=system(target, None, managed=managed),
         stage="guest",
         doc=f"the files of a Debian {boot.suite} system for a native guest{_WITH_APT if managed else ''}",
         spec=specs.Tree(packages=lock.pinned(name, wanted), managed=managed),
@@ -208,13 +235,20 @@ def _tree(layout: Layout, target: Target, boot: Boot, lock: Lock, *, managed: bo
     )
 
 
-def _image(manifest: Manifest, layout: Layout, target: Target, boot: BootWorker, lock: Lock) -> Step:
+def _image(
+    manifest: Manifest, layout: Layout, target: Target, boot: BootWorker, lock: Lock, *, slim: bool = False
+) -> Step:
+    name = "slim-image" if slim else "image"
+    pinned = lock.pinned(packages.IMAGE, packages.wanted(boot, target)[packages.IMAGE])
+    if slim and pinned.packages is not None:
+        chosen = tuple(package for package in pinned.packages if package.name in boot.slim_image)
+        pinned = msgspec.structs.replace(pinned, packages=chosen)
     return Step(
-        name=names.guest(target.name, "image"),
+        name=names.guest(target.name, name),
         stage="guest",
-        doc=f"the image for tasks on {target.name}",
+        doc=f"the {'small ' if slim else ''}image for tasks on {target.name}",
         spec=specs.Image(
-            packages=lock.pinned(packages.IMAGE, packages.wanted(boot, target)[packages.IMAGE]),
+            packages=pinned,
             programs={
                 place: specs.Program(name=Path(source).name, text=(layout.root / source).read_text(encoding="utf-8"))
                 for place, source in boot.image_programs.items()
@@ -227,7 +261,7 @@ def _image(manifest: Manifest, layout: Layout, target: Target, boot: BootWorker,
         work=guest_works.make_image,
         needs=(names.toolchain("go"), names.toolchain("zig")),
         after=(names.guest(target.name, "host"),),
-        outputs={"layer.tgz": layout.report(target.name, "guest") / "image" / "layer.tgz"},
+        outputs={"layer.tgz": layout.report(target.name, "guest") / name / "layer.tgz"},
     )
 
 
@@ -244,6 +278,6 @@ def _stand_ins(manifest: Manifest, layout: Layout, target: Target) -> Step:
     )
 
 
-def kind(target: Target, *, native: bool) -> str:
+def kind(machine: Machine | None) -> str:
     """A guest's kind, for people."""
-    return "a guest in name spaces of its own" if native else f"an emulated {target.name} machine"
+    return "a guest in name spaces of its own" if machine is None else f"an emulated {machine.title}"

@@ -12,17 +12,24 @@ from crosscourse import files
 from crosscourse.errors import CrosscourseError
 from tasks.boot import report, specs
 from tasks.boot.host.place import run_folder
-from tasks.boot.rows import all_in_one, browse, builds, image, installed, programs, types, worker
+from tasks.boot.rows import all_in_one, browse, builds, image, installed, programs, small, types, worker
 from tasks.boot.session import Session, start
 
 if TYPE_CHECKING:
     from crosscourse.engine.places import Places
 
-_ROWS = {"worker": worker, "types": types, "image": image, "builds": builds, "all-in-one": all_in_one}
+_ROWS = {
+    "worker": worker,
+    "types": types,
+    "image": image,
+    "builds": builds,
+    "all-in-one": all_in_one,
+    "small": small,
+}
 # Seconds for all rows. A machine that is emulated on slow hardware may take several times what is usual.
-LIMIT = 1500
+LIMIT = 2400
 # More of them where packages are installed: dpkg reads and writes hundreds of megabytes, twice.
-_INSTALLING = 1200
+_INSTALLING = 2400
 
 
 class BootError(CrosscourseError):
@@ -57,7 +64,7 @@ def _report(session: Session, found: Sequence[report.Row], seconds: float) -> No
 
 
 def _where(spec: specs.Boot) -> str:
-    return "in name spaces of this machine" if spec.machine is None else f"on an emulated {spec.machine.cpu}"
+    return "in name spaces of this machine" if spec.machine is None else f"on an emulated {spec.machine.title}"
 
 
 def _conditions(spec: specs.Boot) -> str:

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 from crosscourse.formats.folder import unpack
 from tasks.boot import report, specs
-from tasks.boot.guest import bundle, disk, machine, native, native_needs
+from tasks.boot.guest import bundle, devices, disk, machine, native, native_needs
 from tasks.boot.host.browser import Browser
 from tasks.boot.host.ports import free_port
 
 if TYPE_CHECKING:
     from crosscourse.engine.places import Places
-    from toolchains.targets import Machine
+    from toolchains.machines import Machine
 
 # Seconds. A machine that is emulated on slow hardware may take several times what is usual.
-START_LIMIT = 300
+START_LIMIT = 900
 # Where the guest mounts the distribution.
 TOP = "/usr/local"
 _ROOM = 16 * disk.MIB
@@ -75,21 +75,28 @@ def start(session: Session) -> report.Seen:
 
 def _emulated(session: Session, emulated: Machine) -> AbstractContextManager[machine.Guest]:
     spec, at = session.spec, session.at
-    root = machine.Disk(name="root", image=at.need(spec.system, "root.ext4"))
+    root = devices.Disk(name="root", image=at.need(spec.system, specs.ROOT))
     if spec.delivery:
-        root = machine.Disk(name="root", image=_with_room(root.image, at), shared=False)
-    disks = [root, machine.Disk(name="distribution", image=distribution_disk(session))]
+        root = devices.Disk(name="root", image=_with_room(root.image, at), shared=False)
+    disks = [root, devices.Disk(name="distribution", image=distribution_disk(session))]
     cgroup = 2
     if isinstance(spec, specs.WorkerBoot):
         cgroup = spec.scenario.cgroup
     if isinstance(spec, specs.WorkerBoot) and not spec.delivery:
         work = at.scratch / "work.ext4"
         disk.make_ext4(work, size=_WORK, label="work", at=at)
-        disks.append(machine.Disk(name="work", image=work, shared=False))
+        disks.append(devices.Disk(name="work", image=work, shared=False))
+    if devices.is_one_card(emulated):
+        card = disk.write_card(at.scratch / "card.img", [one.image for one in disks])
+        disks = [devices.Disk(name="card", image=card, shared=False, parts=tuple(one.name for one in disks))]
     at.status("starting the machine")
     return machine.running(
         emulated,
-        machine.System(kernel=at.need(spec.system, "vmlinuz"), initramfs=at.need(spec.system, "initramfs.cpio")),
+        machine.System(
+            kernel=at.need(spec.system, specs.VMLINUZ),
+            initramfs=at.need(spec.system, specs.INITRAMFS),
+            dtb=at.need(spec.system, specs.DTB) if emulated.dtb else None,
+        ),
         disks,
         memory=spec.memory,
         arguments=f"crosscourse.cgroup={cgroup}",

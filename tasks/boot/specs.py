@@ -8,10 +8,13 @@ from crosscourse.engine.spec import Spec
 from crosscourse.manifest.boot import BootProgram, Installed, Registry, Scenario, Server, Try
 from crosscourse.manifest.browse import Browse
 from crosscourse.manifest.locks import Pinned
-from toolchains.targets import Machine, Zig
+from toolchains.machines import Machine
+from toolchains.targets import Zig
 
 # Where the files of an image are, below what the guest has of the host.
 IMAGE_ROOT = "image"
+# What a guest's system is made of, for an emulated machine; the last one only for a board.
+VMLINUZ, INITRAMFS, ROOT, DTB = "vmlinuz", "initramfs.cpio", "root.ext4", "board.dtb"
 
 
 class Host(Spec, frozen=True, kw_only=True):
@@ -27,14 +30,16 @@ class Host(Spec, frozen=True, kw_only=True):
 class System(Spec, frozen=True, kw_only=True):
     """The guest's system. ``kernel``: the packages that its kernel is in; ``packages``: all others.
 
-    ``drivers``: kernel modules that its machine needs first. ``managed``: Debian's own init and apt are in charge, as
-    in what people have; else the first process is ours.
+    ``managed``: Debian's own init and apt are in charge, as in what people have; else the first process is ours.
+    ``dtb``: what describes the board, a file of the kernel's packages. ``disk_modules``: kernel modules without which
+    there is no root disk; ``modules``: further ones.
     """
 
     kernel: Pinned
     packages: Pinned
     managed: bool
-    drivers: list[str]
+    dtb: str | None = None
+    disk_modules: list[str]
     modules: list[str]
 
 

@@ -13,12 +13,13 @@ from crosscourse.engine.step import Step
 from crosscourse.errors import CrosscourseError
 from crosscourse.layout import Layout
 from crosscourse.manifest import locks
-from crosscourse.manifest.boot import BootPrograms, BootWorker, Installed, Scenario
+from crosscourse.manifest.boot import BootPrograms, BootWorker, Scenario
 from crosscourse.manifest.locks import Wanted
 from crosscourse.manifest.model import Boot, Manifest
 from tasks import names
 from tasks.boot import guests, specs, works
 from tasks.boot.guest import packages
+from toolchains.machines import check_name, machine_of, machines_of
 from toolchains.targets import Target, get_target, host_goarch, host_target
 
 PROGRAMS, INSTALLED = "programs", "deb"
@@ -39,7 +40,7 @@ class ImpossibleError(CrosscourseError):
 
 def wanted(manifest: Manifest, target: Target) -> dict[str, Wanted]:
     """What the guest is made of, as the lock file is asked for it; nothing where there is no guest."""
-    if manifest.boot is None or target.machine is None:
+    if manifest.boot is None or not machines_of(target.name):
         return {}
     return packages.wanted(manifest.boot, target)
 
@@ -65,7 +66,7 @@ def steps(manifest: Manifest, layout: Layout, target: str, *, native: bool = Fal
         yield from _scenarios(manifest, layout, machine, boot, "boot", native=native)
     elif isinstance(boot, BootPrograms):
         spec: specs.Boot = specs.ProgramsBoot(
-            **_common(manifest, machine, boot, native=native),
+            **_common(manifest, machine, boot, native=native, debian=False),
             programs=boot.program,
             paths=_paths(manifest, boot),
             browse=boot.browse,
@@ -73,7 +74,7 @@ def steps(manifest: Manifest, layout: Layout, target: str, *, native: bool = Fal
         )
         yield _boot(layout, machine, "boot", PROGRAMS, spec, spec.browser)
         if boot.installed:
-            spec = specs.UnitBoot(**_common(manifest, machine, boot, native=native, installed=boot.installed))
+            spec = specs.UnitBoot(**_common(manifest, machine, boot, native=native, debian=True))
             yield _boot(layout, machine, "boot", INSTALLED, spec, ())
 
 
@@ -97,8 +98,8 @@ def _obstacle(manifest: Manifest, layout: Layout, target: Target, *, native: boo
         return f"the release {layout.release} does not say how: its manifest has no [boot]"
     if native and target.goarch != host_goarch():
         return f"machine=native runs it on this machine itself: say target={host_target().name}"
-    if target.machine is None:
-        return f"there is no machine to emulate: {target.name} has no `machine` in toolchains/targets.toml"
+    if not machines_of(target.name):
+        return f"there is no machine to emulate: {target.name} has none in toolchains/machines.toml"
     if isinstance(boot, BootWorker) and host_target().name not in manifest.release.targets:
         return f"its web node runs here, for which the release would need the target {host_target().name}"
     return None
@@ -122,16 +123,19 @@ def refuse(spec: Impossible, _at: Places) -> None:
 
 
 def _common(
-    manifest: Manifest, target: Target, boot: Boot, *, native: bool, installed: Installed | None = None
+    manifest: Manifest, target: Target, boot: Boot, scenario: Scenario | None = None, *, native: bool, debian: bool
 ) -> dict[str, Any]:
+    """What any boot has. ``scenario``: None where there is one of each kind; ``debian``: Debian's init is in charge."""
+    machine = None if native else machine_of(target.name, scenario.machine if scenario else None)
+    installed = guests.installed_of(boot) if debian else None
     return {
         "title": manifest.release.title,
         "root": manifest.release.root,
         "target": target.name,
-        "machine": None if native else target.emulated,
-        "memory": boot.memory,
+        "machine": machine,
+        "memory": (machine and machine.memory) or (scenario and scenario.memory) or boot.memory,
         "package": "" if installed else names.package(target.name, "tgz"),
-        "system": guests.system(target, native=native, managed=installed is not None),
+        "system": guests.system(target, machine, managed=debian),
         "delivery": guests.delivery(manifest, target, installed) if installed else None,
     }
 
@@ -140,7 +144,9 @@ def _scenarios(
     manifest: Manifest, layout: Layout, target: Target, boot: BootWorker, group: str, *, native: bool
 ) -> Iterator[Step]:
     for name, scenario in boot.scenario.items():
-        if scenario.extra != (group == "boot-more"):
+        if scenario.machine:
+            check_name(scenario.machine)
+        if scenario.extra != (group == "boot-more") or not _has_machine(target, scenario):
             continue
         if native and (obstacle := _not_native(scenario)):
             yield _impossible(target, group, name, obstacle)
@@ -151,12 +157,18 @@ def _scenarios(
             yield _boot(layout, target, group, name, spec, tuple(needs))
 
 
+def _has_machine(target: Target, scenario: Scenario) -> bool:
+    return scenario.machine is None or scenario.machine in machines_of(target.name)
+
+
 def _not_native(scenario: Scenario) -> str | None:
     """Why a guest of name spaces is not enough."""
     if scenario.cgroup != 2:
         return f"it needs control groups of version {scenario.cgroup}; a native guest has those of version 2 only"
     if scenario.volumes == "btrfs":
         return "its volumes need a loop device; a native guest has none"
+    if scenario.machine:
+        return f"it shows a {scenario.machine}, which this machine is not"
     return None
 
 
@@ -165,7 +177,7 @@ def _all_in_one(
 ) -> specs.WorkerBoot:
     """Everything in the guest; the one resource that is tried gets the image for tasks."""
     image = str(scenario.image)
-    common = _common(manifest, target, boot, native=native, installed=boot.installed)
+    common = _common(manifest, target, boot, scenario, native=native, debian=True)
     return specs.WorkerBoot(
         **{**common, "delivery": guests.whole_delivery(manifest, target, boot, locks.read(layout.lock(target.name)))},
         scenario=scenario,
@@ -185,7 +197,7 @@ def _worker(
 ) -> specs.WorkerBoot:
     host = host_target()
     types = scenario.rows == "types"
-    common = _common(manifest, target, boot, native=native, installed=boot.installed if scenario.installed else None)
+    common = _common(manifest, target, boot, scenario, native=native, debian=scenario.in_debian)
     if scenario.rows == "image":
         common["package"] = names.image(target.name, str(scenario.image))
         common["root"] = f"{specs.IMAGE_ROOT}/{manifest.image[str(scenario.image)].prefix.strip('/')}/{common['root']}"
@@ -198,7 +210,7 @@ def _worker(
         oci_runtime=str(manifest.artifact[boot.oci_runtime].path) if boot.oci_runtime else "",
         platform=target.oci.name,
         date=manifest.epoch,
-        image="" if types else names.guest(target.name, "image"),
+        image="" if types else names.guest(target.name, "slim-image" if scenario.rows == "small" else "image"),
         builder=names.image(target.name, str(scenario.image)) if scenario.rows == "builds" else "",
         stand_ins=names.guest(target.name, "stand-ins") if types else "",
         servers=boot.server if types else {},
@@ -213,7 +225,7 @@ def _boot(layout: Layout, target: Target, group: str, name: str, spec: specs.Boo
     return Step(
         name=names.boot(target.name, group, name),
         stage="boot",
-        doc=f"{name} in {guests.kind(target, native=spec.machine is None)}",
+        doc=f"{name} in {guests.kind(spec.machine)}",
         spec=spec,
         work=works.boot,
         needs=(*_tried(spec), spec.system, *needs),

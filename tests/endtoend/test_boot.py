@@ -16,7 +16,7 @@ import pytest
 
 from tasks.boot.host import prerequisites
 from tests.endtoend.conftest import Workspace
-from toolchains.targets import get_target
+from toolchains.machines import machine_of
 
 REPORT = "build/printer/armv7/boot/programs"
 SYSTEM_PATH = os.environ.get("PATH", os.defpath)
@@ -26,7 +26,7 @@ SYSTEM_PATH = os.environ.get("PATH", os.defpath)
 def machine() -> None:
     """Everything here needs qemu and tools for file systems; where CI runs, they must be there."""
     try:
-        prerequisites.require(prerequisites.needs(get_target("armv7").emulated, worker=False))
+        prerequisites.require(prerequisites.needs(machine_of("armv7"), worker=False))
     except prerequisites.MissingError as error:
         if os.environ.get("CI"):
             pytest.fail(str(error))
@@ -92,6 +92,16 @@ def test_a_program_that_does_something_else_is_named(booted: Workspace) -> None:
     assert (booted.root / REPORT / "console.log").is_file()
 
 
+def test_programs_run_on_a_board(booted: Workspace) -> None:
+    """Without virtio: the disks are on an SD card, and the line to the guest comes by a network on USB."""
+    machines = booted.root / "toolchains/machines.toml"
+    before, _, rest = machines.read_text().partition("[armv7.virt]\n")
+    machines.write_text(f"{before}[armv7.raspi2b]\n{rest.partition('[armv7.raspi2b]' + chr(10))[2]}")
+    booted.doit("release=printer", "boot", PATH=SYSTEM_PATH)
+    assert rows(booted) == dict.fromkeys(("boot", "printer", "goprinter", "cprinter", "unknown-word"), "passed")
+    assert "on an emulated Raspberry Pi 2B" in (booted.root / REPORT / "report.txt").read_text()
+
+
 def test_what_the_machine_lacks_is_listed_at_once(built: Workspace) -> None:
     outcome = built.doit("release=printer", "boot", expect=1)
     assert "qemu-system-arm" in outcome.text
@@ -100,11 +110,10 @@ def test_what_the_machine_lacks_is_listed_at_once(built: Workspace) -> None:
 
 
 def test_a_target_without_a_machine_is_no_success_of_nothing(built: Workspace) -> None:
-    text = (built.root / "toolchains/targets.toml").read_text()
-    lines = [line for line in text.splitlines() if not line.startswith("machine = ")]
-    (built.root / "toolchains/targets.toml").write_text("\n".join(lines) + "\n")
+    machines = built.root / "toolchains/machines.toml"
+    machines.write_text(machines.read_text().replace("[arm64.", "[other."))
     outcome = built.doit("release=printer", "boot:arm64", expect=1)
-    assert "arm64 has no `machine`" in outcome.text
+    assert "arm64 has none in toolchains/machines.toml" in outcome.text
 
 
 def test_a_kernel_module_that_is_not_there(booted: Workspace) -> None:

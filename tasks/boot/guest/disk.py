@@ -1,12 +1,15 @@
-"""Disks and initial file systems for the guest, made without root: ext4 by e2fsprogs, cpio by hand.
+"""Disks and initial file systems for the guest, made without root: ext4 by e2fsprogs, partitions and cpio by hand.
 
+Partitions: a master boot record, as the kernel reads it (block/partitions/msdos.c).
 cpio: https://www.kernel.org/doc/html/latest/driver-api/early-userspace/buffer-format.html (newc).
 """
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Iterable
+import struct
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
     from crosscourse.engine.places import Places
 
 MIB = 1 << 20
+_SECTOR = 512
+# In a master boot record: where its table of at most four partitions is, and Linux's number for one.
+_TABLE, _MOST, _LINUX = 446, 4, 0x83
 
 
 def environment() -> dict[str, str]:
@@ -36,7 +42,8 @@ def make_ext4(image: Path, *, size: int, label: str, at: Places, folder: Path | 
         with partial.open("wb") as stream:
             stream.truncate(size)
         words: list[str | Path] = ["mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-L", label]
-        words += ["-E", "root_owner=0:0,lazy_itable_init=1"]
+        # By itself it takes small blocks for a small disk, which may grow later.
+        words += ["-b", "4096", "-E", "root_owner=0:0,lazy_itable_init=1"]
         if folder is not None:
             words += ["-d", folder]
         at.run([*words, partial], env=environment())
@@ -62,6 +69,49 @@ def size_of(folder: Path, *, room: int) -> int:
     """Bytes that a file system for ``folder`` needs, with ``room`` bytes left."""
     used = sum(path.lstat().st_size + 4096 for path in folder.rglob("*"))
     return (used * 11 // 10 + room) // MIB * MIB + MIB
+
+
+def write_card(card: Path, images: Sequence[Path]) -> Path:
+    """An SD card with partitions: copies of up to four disks. Its size is a power of two, as qemu wants it.
+
+    Parts of the images that hold nothing hold nothing in the card. Returns ``card``.
+    """
+    assert len(images) <= _MOST
+    table, place = [], MIB
+    with files.replacing(card) as partial, partial.open("wb") as stream:
+        for image in images:
+            size = image.stat().st_size
+            with image.open("rb") as source:
+                for start, end in _held(source.fileno(), size):
+                    _copy(source.fileno(), stream.fileno(), start, end - start, place + start)
+            # Not by cylinders, which nobody asks for.
+            table.append(struct.pack("<B3sB3sII", 0, b"", _LINUX, b"", place // _SECTOR, -(-size // _SECTOR)))
+            place += -(-size // MIB) * MIB
+        stream.truncate(1 << (place - 1).bit_length())
+        os.pwrite(stream.fileno(), b"".join(table), _TABLE)
+        os.pwrite(stream.fileno(), b"\x55\xaa", _SECTOR - 2)
+    return card
+
+
+def _held(descriptor: int, size: int) -> Iterator[tuple[int, int]]:
+    """The parts of a sparse file that hold something: where each begins and ends."""
+    end = 0
+    while end < size:
+        try:
+            start = os.lseek(descriptor, end, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # nothing more
+                return
+            raise
+        end = os.lseek(descriptor, start, os.SEEK_HOLE)
+        yield start, end
+
+
+def _copy(source: int, target: int, start: int, count: int, place: int) -> None:
+    while count:
+        content = os.pread(source, min(count, MIB), start)
+        os.pwrite(target, content, place)
+        start, place, count = start + len(content), place + len(content), count - len(content)
 
 
 def write_cpio(path: Path, entries: Iterable[Entry]) -> None:

@@ -62,6 +62,6 @@ def load_order(wanted: Iterable[str], available: Mapping[str, bytes], builtin: I
         raise ModuleError(
             f"kernel modules {', '.join(dict.fromkeys(missing))}",
             "this kernel has none",
-            "Check [boot] modules in the manifest.",
+            "Check [boot] modules in the manifest, and those of the machine in toolchains/machines.toml.",
         )
     return order

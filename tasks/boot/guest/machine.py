@@ -1,7 +1,5 @@
-"""The emulated machine: qemu with the guest's disks, and a line to the agent that runs in the guest.
-
-The line is a port of virtio-serial (https://wiki.libvirt.org/Virtio-serial.html) that ends in a socket of ours: it
-needs no network, in the guest or on the host.
+"""The emulated machine: qemu with the guest's disks, and a line to the agent that runs in the guest, which ends in a
+socket of ours.
 """
 
 from __future__ import annotations
@@ -19,7 +17,9 @@ from crosscourse.errors import CrosscourseError
 from crosscourse.run import process
 from crosscourse.run.environment import base_environment
 from crosscourse.run.service import Service, serving
-from toolchains.targets import Machine
+from tasks.boot.guest import devices
+from tasks.boot.guest.devices import Disk
+from toolchains.machines import Machine
 
 # More processors than the host has would slow each other down.
 PROCESSORS = min(os.cpu_count() or 1, 4)
@@ -34,22 +34,11 @@ class GuestError(CrosscourseError):
 
 @dataclass(frozen=True, kw_only=True)
 class System:
-    """What the machine boots."""
+    """What the machine boots. ``dtb``: what describes a board to the kernel."""
 
     kernel: Path
     initramfs: Path
-
-
-@dataclass(frozen=True, kw_only=True)
-class Disk:
-    """A disk of the guest; ``name`` is its serial number there.
-
-    ``shared``: the image is of use to others: what the guest writes goes elsewhere, and is not kept.
-    """
-
-    name: str
-    image: Path
-    shared: bool = True
+    dtb: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,31 +124,14 @@ def command(
     """qemu's command line. ``line``: the agent's socket; ``console``, ``log``: files. No port is opened but that of
     ``forward``.
     """
-    bus = machine.bus
-    words: list[str | Path] = [machine.emulator, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
-    words += ["-machine", machine.type, "-cpu", machine.cpu, "-smp", str(PROCESSORS), "-m", str(memory)]
-    words += ["-accel", "tcg,thread=multi", "-kernel", system.kernel, "-initrd", system.initramfs]
-    words += ["-append", f"console={machine.console} panic=-1 loglevel=4 {arguments}".rstrip()]
-    words += ["-serial", f"file:{console}"]
-    for disk in disks:
-        # A comma in a path is doubled, as qemu's options want it.
-        snapshot = ",snapshot=on" if disk.shared else ""
-        image = str(disk.image).replace(",", ",,")
-        words += ["-drive", f"if=none,id={disk.name},file={image},format=raw,cache=unsafe{snapshot}"]
-        words += ["-device", f"virtio-blk-{bus},drive={disk.name},serial={disk.name}"]
     opened = f",hostfwd=tcp:127.0.0.1:{forward.host}-:{forward.guest}" if forward else ""
-    words += [
-        "-netdev",
-        f"user,id=net{opened}",
-        "-device",
-        f"virtio-net-{bus},netdev=net",
-        "-device",
-        f"virtio-serial-{bus}",
-    ]
-    words += ["-chardev", f"socket,id=agent,path={line},server=on,wait=off"]
-    words += ["-device", "virtserialport,chardev=agent,name=agent"]
-    words += ["-chardev", f"file,id=log,path={log}", "-device", "virtserialport,chardev=log,name=log"]
-    return words
+    found = devices.words(machine, disks, line=line, log=log, opened=opened)
+    told = [f"console={machine.console} panic=-1 loglevel=4", machine.arguments, *found.arguments, arguments]
+    words: list[str | Path] = [machine.emulator, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
+    words += ["-machine", machine.type, "-cpu", machine.cpu, "-smp", str(machine.processors or PROCESSORS)]
+    words += ["-m", str(memory), "-accel", "tcg,thread=multi", "-kernel", system.kernel, "-initrd", system.initramfs]
+    words += ["-dtb", system.dtb] if system.dtb else []
+    return [*words, "-append", " ".join(filter(None, told)), "-serial", f"file:{console}", *found.options]
 
 
 @contextmanager
@@ -181,6 +153,8 @@ def running(
     ``seconds``: how long the start may take. ``forward``: a port of it. Raises GuestError, CommandError.
     """
     console = logs / "console.log"
+    if not machine.clock:
+        arguments = f"crosscourse.time={int(time.time())} {arguments}"
     link = folder / "logs"
     link.symlink_to(logs)  # qemu's options can't have any path: a comma, say
     words = command(

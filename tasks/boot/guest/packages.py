@@ -5,6 +5,7 @@ from __future__ import annotations
 from crosscourse.manifest.boot import BootPrograms, BootWorker
 from crosscourse.manifest.locks import Wanted
 from crosscourse.manifest.model import Boot
+from toolchains.machines import Machine, machine_of, machines_of
 from toolchains.targets import Target
 
 # By the names under which the lock file has them.
@@ -74,10 +75,26 @@ _WITHOUT_IMAGE = (
 )
 
 
+def machines(boot: Boot, target: Target) -> list[Machine]:
+    """The machines of a target that a release is booted on: its first, and those that scenarios name."""
+    there = machines_of(target.name)
+    named = [one.machine for one in boot.scenario.values()] if isinstance(boot, BootWorker) else []
+    return [machine for name, machine in there.items() if machine is next(iter(there.values())) or name in named]
+
+
+def kernel(machine: Machine, target: Target) -> str:
+    """The name under which the lock file has the kernel of a machine."""
+    package = machine.kernel
+    return KERNEL if package == machine_of(target.name).kernel else f"{KERNEL} {package}"
+
+
 def wanted(boot: Boot, target: Target) -> dict[str, Wanted]:
     """What each part wants, by name; the target can be emulated."""
     found = {
-        KERNEL: _wanted(boot, target, (target.emulated.kernel,), _WITHOUT_KERNEL),
+        **{
+            kernel(machine, target): _wanted(boot, target, (machine.kernel,), _WITHOUT_KERNEL)
+            for machine in machines(boot, target)
+        },
         SYSTEM: _wanted(boot, target, (*_ALWAYS, *boot.packages), _WITHOUT_SYSTEM),
     }
     if isinstance(boot, (BootPrograms, BootWorker)) and boot.installed:

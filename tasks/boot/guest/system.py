@@ -30,12 +30,12 @@ CODE_FILES = (
     "../files/native-runtime",
 )
 
-# In every guest: drivers for the disks and ports of any machine.
-_FIRST_MODULES = ("virtio_blk", "ext4", "crc32c_generic")
-_MODULES = ("virtio_net", "virtio_console")
+# In every guest: the file system of its disks.
+_FIRST_MODULES = ("ext4", "crc32c_generic")
 _FOLDERS = ("dev", "proc", "sys", "run", "tmp", "root", "work", "mnt", "usr/local", "var/tmp", "etc")
 _LIBRARY = "usr/lib/crosscourse"
 _ROOM = 64 * disk.MIB
+_REMEDY = "Check `kernel` and `dtb` in toolchains/machines.toml."
 
 
 class KernelError(CrosscourseError):
@@ -44,14 +44,14 @@ class KernelError(CrosscourseError):
 
 def make(spec: specs.System, at: Places) -> None:
     """Make the guest's system. Raises DebianError, KernelError, ModuleError, CommandError."""
-    kernel = _kernel(pool.fetch_pinned(spec.kernel, at))
+    kernel = _kernel(pool.fetch_pinned(spec.kernel, at), spec.dtb)
     found = tree.merge(pool.fetch_pinned(spec.packages, at))
     at.status("making the guest's disk")
-    first = [*spec.drivers, *_FIRST_MODULES]
+    first = [*spec.disk_modules, *_FIRST_MODULES]
     order = kernel_modules.load_order(first, kernel.modules, kernel.builtin)
-    disk.write_cpio(at.output("initramfs.cpio"), _initramfs(found, kernel, order))
+    disk.write_cpio(at.output(specs.INITRAMFS), _initramfs(found, kernel, order))
     loaded = set(order)
-    order = kernel_modules.load_order([*first, *_MODULES, *spec.modules], kernel.modules, kernel.builtin)
+    order = kernel_modules.load_order([*first, *spec.modules], kernel.modules, kernel.builtin)
     order = [name for name in order if name not in loaded]
     folder = at.scratch / "root"
     folder.mkdir()
@@ -59,8 +59,10 @@ def make(spec: specs.System, at: Places) -> None:
     entries = _root(found, kernel, order)
     write_folder(folder, tree.settled({entry.name: entry for entry in entries}).values())
     size = disk.size_of(folder, room=_ROOM)
-    disk.make_ext4(at.output("root.ext4"), size=size, label="root", at=at, folder=folder)
-    at.output("vmlinuz").write_bytes(kernel.image)
+    disk.make_ext4(at.output(specs.ROOT), size=size, label="root", at=at, folder=folder)
+    at.output(specs.VMLINUZ).write_bytes(kernel.image)
+    if kernel.dtb is not None:
+        at.output(specs.DTB).write_bytes(kernel.dtb)
 
 
 def make_tree(spec: specs.Tree, at: Places) -> None:
@@ -82,21 +84,26 @@ def make_tree(spec: specs.Tree, at: Places) -> None:
 @dataclass(frozen=True, kw_only=True)
 class _Kernel:
     image: bytes
+    dtb: bytes | None
     modules: dict[str, bytes]
     builtin: list[str]
 
 
-def _kernel(packages: list[Path]) -> _Kernel:
-    """The kernel's image and modules; there is one kernel among the packages."""
+def _kernel(packages: list[Path], dtb: str | None) -> _Kernel:
+    """The kernel's image, modules, and what describes the board ``dtb``; there is one kernel among the packages."""
     found = tree.merge(packages)
     images = [name for name in found if name.startswith("boot/vmlinuz-")]
     if len(images) != 1:
-        raise KernelError("kernel package", f"has {len(images)} kernels", "Check `kernel` in toolchains/targets.toml.")
+        raise KernelError("kernel package", f"has {len(images)} kernels", _REMEDY)
+    boards = [name for name in found if dtb and name.startswith("usr/lib/linux-image-") and Path(name).name == dtb]
+    if dtb and len(boards) != 1:
+        raise KernelError("kernel package", f"has {len(boards)} files {dtb}", _REMEDY)
     image = _bytes(found[images[0]])
     contents = {name: entry for name, entry in found.items() if ".ko" in Path(name).name and entry.source is not None}
     builtin = [_bytes(entry) for name, entry in found.items() if name.endswith("/modules.builtin")]
     return _Kernel(
         image=image,
+        dtb=_bytes(found[boards[0]]) if boards else None,
         modules={
             kernel_modules.name_of(name): kernel_modules.unpacked(name, _bytes(entry))
             for name, entry in contents.items()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crosscourse.errors import CrosscourseError
-from toolchains.targets import Machine
+from toolchains.machines import Machine
 
 
 @dataclass(frozen=True, kw_only=True)

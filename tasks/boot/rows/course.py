@@ -82,11 +82,11 @@ def start_web(course: Course) -> Fly:
     return fly
 
 
-def first_worker(course: Course) -> Seen:
-    """Give the guest what the worker needs, and start it."""
+def first_worker(course: Course, *, seconds: int = 120) -> Seen:
+    """Give the guest what the worker needs, and start it. ``seconds``: how long it may take to be registered."""
     put_files(course, filled(course.spec.scenario.files, course.values))
     course.runner.prepare(course)
-    return start_worker(course)
+    return registered(course, lambda: course.runner.start(course), seconds=seconds)
 
 
 def put_files(course: Course, contents: Mapping[str, str]) -> None:

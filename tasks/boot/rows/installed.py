@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from crosscourse.manifest.boot import Installed
 from tasks.boot.report import Check, RowError, Seen, expect
@@ -12,10 +12,12 @@ from tasks.boot.rows.pipeline import HOST
 from tasks.boot.session import DEBIAN, FIRST, NEWER, TOP, Session, start
 from tasks.boot.specs import Delivery
 
-# Seconds that apt may take on an emulated machine.
-_APT = 600
-# Seconds that Debian's init may take to have started all.
-_STARTING = 180
+# Seconds that apt may take on an emulated machine, from an SD card.
+_APT = 1200
+# Seconds that Debian's init may take to have started all; the set-up, which makes a key; and a look at all files.
+_STARTING = 400
+_SETTING_UP = 300
+_LISTING = 300
 # Where names of files are not looked at: others' file systems, and what dpkg, apt and systemd note for themselves.
 _NOT_OURS = (
     "/mnt", "/proc", "/run", "/sys", "/tmp", "/usr/local", "/work",  # noqa: S108  # the guest's
@@ -76,7 +78,7 @@ def system(session: Session) -> Seen:
 
 def _list(session: Session, path: str) -> None:
     pruned = " -o ".join(f"-path {place}" for place in _NOT_OURS)
-    _run(session, f"find / -xdev \\( {pruned} \\) -prune -o -print | LC_ALL=C sort >{path}")
+    _run(session, f"find / -xdev \\( {pruned} \\) -prune -o -print | LC_ALL=C sort >{path}", _LISTING)
 
 
 def apt(session: Session, words: str, *, seconds: int = _APT) -> str:
@@ -132,8 +134,11 @@ def _unit(session: Session, given: Delivery) -> Seen:
     return Seen(remark=f"{version(session, given)}: {lines[-1]}")
 
 
-def setup(course: Course) -> Seen:
-    """Tell the worker its web node by the command of its package, and the web node the key that this made."""
+def setup(course: Course, more: Sequence[str] = ()) -> Seen:
+    """Tell the worker its web node by the command of its package, and the web node the key that this made.
+
+    ``more``: what the command is told beside.
+    """
     given, node, session = course.spec.delivery, course.node, course.session
     assert given is not None
     assert node is not None
@@ -144,11 +149,11 @@ def setup(course: Course) -> Seen:
         "runtime": course.spec.scenario.runtime,
     }
     words = []
-    for word in given.installed.setup:
+    for word in (*given.installed.setup, *more):
         for name, value in values.items():
             word = word.replace(f"{{{name}}}", value)  # noqa: PLW2901
         words.append(word)
-    said = _run(session, shlex.join(words))
+    said = _run(session, shlex.join(words), _SETTING_UP)
     key = _run(session, f"cat {given.installed.key}").strip()
     if not key or key not in said:
         raise RowError(words[0], f"did not say the worker's key, {key!r}:\n{said}")

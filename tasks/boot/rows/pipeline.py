@@ -5,6 +5,7 @@ Pure data, in the terms of https://concourse-ci.org/docs (resources, jobs, steps
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from crosscourse.manifest.boot import Registry
@@ -56,10 +57,28 @@ PROGRAMS = {
     ),
 }
 
+# Those of them that need nothing but themselves, and the shell that is beside them.
+SMALL = ("glibc-static", "musl-static", "go", "platform")
+BUSYBOX = ("busybox", "sh")
 
-def task(name: str, script: str, *, image: str = IMAGE, privileged: bool = False, **more: Any) -> dict[str, Any]:
+_PATIENT = (
+    f"n=0; while [ ! -e {OVER} ]; do n=$((n + 1)); [ $n -lt {_PATIENCE} ] || exit 1; echo tick $n; sleep 1; done; "
+    "echo the end"
+)
+
+
+def task(
+    name: str,
+    script: str,
+    *,
+    image: str = IMAGE,
+    shell: Sequence[str] = ("sh",),
+    privileged: bool = False,
+    **more: Any,
+) -> dict[str, Any]:
     """A task step that runs a shell script in the image."""
-    config = {"platform": "linux", "run": {"path": "sh", "args": ["-c", script]}, **more}
+    path, *words = shell
+    config = {"platform": "linux", "run": {"path": path, "args": [*words, "-c", script]}, **more}
     return {"task": name, "image": image, "privileged": privileged, "config": config}
 
 
@@ -67,10 +86,9 @@ def pipeline(port: int, understood: Registry) -> dict[str, Any]:
     """The whole pipeline. ``port``: of the registry on the host's loopback. ``understood``: by the type for images."""
     get = {"get": IMAGE}
     unfetched = {"skip_download": True} if understood.skip_download else {}
-    tries = "\n".join(f"try {name} {command}" for name, (_, command) in PROGRAMS.items())
-    jobs = {
+    jobs: dict[str, list[dict[str, Any]]] = {
         "get": [get],
-        "programs": [get, task("programs", f"{_TRY}\n{tries}\nexit 0")],
+        "programs": [get, task("programs", _tries(PROGRAMS))],
         "flow": [
             get,
             task("write", "echo written >made/file; ls -ld made", outputs=[{"name": "made"}]),
@@ -105,17 +123,31 @@ def pipeline(port: int, understood: Registry) -> dict[str, Any]:
             get,
             task("long", f"n=0; while [ $n -lt {TICKS} ]; do n=$((n + 1)); echo tick $n; sleep 1; done; echo the end"),
         ],
-        "patient": [
-            get,
-            task(
-                "patient",
-                f"n=0; while [ ! -e {OVER} ]; do n=$((n + 1)); [ $n -lt {_PATIENCE} ] || exit 1; echo tick $n; sleep 1;"
-                " done; echo the end",
-            ),
-        ],
+        "patient": [get, task("patient", _PATIENT)],
     }
+    copy = resource("copy", port, COPY, understood)
+    return _configuration([resource(IMAGE, port, REPOSITORY, understood), copy], jobs)
+
+
+def small(port: int, understood: Registry) -> dict[str, Any]:
+    """The pipeline for a small machine, whose image has no shell but busybox's. For the rest see ``pipeline``."""
+    get = {"get": IMAGE}
+    jobs: dict[str, list[dict[str, Any]]] = {
+        "get": [get],
+        "programs": [get, task("programs", _tries(SMALL), shell=BUSYBOX)],
+        "patient": [get, task("patient", _PATIENT, shell=BUSYBOX)],
+    }
+    return _configuration([resource(IMAGE, port, REPOSITORY, understood)], jobs)
+
+
+def _tries(programs: Iterable[str]) -> str:
+    tries = "\n".join(f"try {name} {PROGRAMS[name][1]}" for name in programs)
+    return f"{_TRY}\n{tries}\nexit 0"
+
+
+def _configuration(resources: list[dict[str, Any]], jobs: Mapping[str, list[dict[str, Any]]]) -> dict[str, Any]:
     return {
-        "resources": [resource(IMAGE, port, REPOSITORY, understood), resource("copy", port, COPY, understood)],
+        "resources": resources,
         "jobs": [{"name": name, "plan": plan, "serial": True} for name, plan in jobs.items()],
     }
 

@@ -9,8 +9,8 @@ from crosscourse.manifest.boot import Installed
 from tasks.boot.report import expect
 from tasks.boot.rows.course import Course
 
-# Seconds that the unit may take to end; one that waits for tasks takes as long as these.
-_ENDING = 240
+# Seconds that the unit may take to start, with its preflight, and to end: as long as tasks, if it waits for them.
+_STARTING, _ENDING = 180, 240
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ class Unit:
 
     def start(self, course: Course) -> None:
         """By systemctl."""
-        said = course.session.guest.run(f"systemctl start {self._name}", seconds=90)
+        said = course.session.guest.run(f"systemctl start {self._name}", seconds=_STARTING)
         expect(said.status == 0, self.installed.unit, f"did not start: {said.text}{self.log(course)}")
 
     def runs(self, course: Course) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
+from crosscourse.manifest.boot import Registry
 from tasks.boot.guest import image
 from tasks.boot.host import registry
 from tasks.boot.report import Check, RowError, Seen, expect
@@ -18,6 +20,9 @@ from tasks.boot.specs import WorkerBoot
 
 # Jobs that are begun at once, in the order in which their rows ask for them; `flow` twice, for its cache.
 _TOGETHER = ("programs", "flow", "flow", "unprivileged", "privileged", "fails", "put")
+
+# Seconds that a task may take to begin, on an emulated machine that has other work.
+_BEGINNING = 180
 
 
 def checks(session: Session, spec: WorkerBoot) -> Iterator[Check]:
@@ -34,7 +39,7 @@ def rows(course: Course) -> Iterator[Check]:
     def row(name: str, title: str, act: Callable[[Course], Seen], *needs: str) -> Check:
         return Check(name=name, title=title, act=lambda: act(course), needs=needs)
 
-    yield row("servers", "database, registry and web node on the host", _servers)
+    yield row("servers", "database, registry and web node on the host", servers)
     yield row("boot", "the guest is up", lambda course: start(course.session))
     if given:
         yield from installed.install_rows(session, given)
@@ -43,11 +48,11 @@ def rows(course: Course) -> Iterator[Check]:
         )
         yield from preflight.checks(course, given.installed)
     yield row("worker", "the worker is registered", first_worker, "setup" if given else "boot", "servers")
-    yield row("check", "a resource is checked", _check, "worker")
+    yield row("check", "a resource is checked", check, "worker")
     yield row("get", "an image is fetched", _get, "check")
     yield row("task", "an unprivileged task runs", _programs, "get")
     for name, (title, _) in pipeline.PROGRAMS.items():
-        yield row(name, title, _tried(name), "task")
+        yield row(name, title, tried(name), "task")
     yield row("outputs", "what a task writes, the next one reads", _flow("written"), "get")
     yield row("caches", "a task's cache is there in the next build", _flow("the cache is back"), "outputs")
     yield row("refused", "an unprivileged task may not mount", _job("unprivileged"), "get")
@@ -66,18 +71,20 @@ def rows(course: Course) -> Iterator[Check]:
         yield row("stop", "the worker ends and is pruned", stop, "worker")
 
 
-def _servers(course: Course) -> Seen:
+def servers(course: Course, configuration: Callable[[int, Registry], dict[str, Any]] = pipeline.pipeline) -> Seen:
+    """Start what runs on the host, with the image for tasks and the pipeline, made by ``configuration``."""
     session, spec, at, stack = course.session, course.spec, course.session.at, course.session.stack
     at.status("starting the servers")
     course.store = stack.enter_context(registry.running(session.folder, session.logs))
     fly = start_web(course)
     image.push(course.store, pipeline.REPOSITORY, at.need(spec.image), spec.date, at.scratch)
-    fly.set_pipeline(pipeline.pipeline(course.store.port, spec.registry))
+    fly.set_pipeline(configuration(course.store.port, spec.registry))
     return Seen()
 
 
-def _check(course: Course) -> Seen:
-    course.fly.call("check-resource", "-r", f"{PIPELINE}/{pipeline.IMAGE}", seconds=180)
+def check(course: Course, seconds: int = 180) -> Seen:
+    """Check the image's resource."""
+    course.fly.call("check-resource", "-r", f"{PIPELINE}/{pipeline.IMAGE}", seconds=seconds)
     return Seen()
 
 
@@ -98,12 +105,18 @@ def _job(job: str) -> Callable[[Course], Seen]:
 
 
 def _programs(course: Course) -> Seen:
-    ended = _await(course, "programs")
+    return understood(course, _await(course, "programs"))
+
+
+def understood(course: Course, ended: Ended) -> Seen:
+    """Keep what the programs said."""
     course.said = {line.split()[1]: line.split(maxsplit=5)[2:] for line in lines_with(ended.said, "TRIED")}
     return Seen(seconds=ended.seconds)
 
 
-def _tried(name: str) -> Callable[[Course], Seen]:
+def tried(name: str) -> Callable[[Course], Seen]:
+    """The row of a program: what it said when it was tried."""
+
     def act(course: Course) -> Seen:
         found = course.said.get(name)
         if found is None:
@@ -159,24 +172,42 @@ def _put(course: Course) -> Seen:
 def _restart(course: Course) -> Seen:
     """Stop the worker in the middle of a task, start it again, and see the task through to its end."""
     started = time.monotonic()
-    build = _begun(course, "long")
+    build = begun(course, "patient")
     course.runner.end(course)
     start_worker(course)
-    _await_end(course, build)
+    _go_on(course, build)
     return Seen(seconds=time.monotonic() - started)
 
 
-def _begun(course: Course, job: str) -> Build:
+def begun(course: Course, job: str) -> Build:
     """A build whose task has begun to count."""
     build = course.fly.trigger(job)
-    wait = (
-        "n=0; while [ $n -lt 60 ] && ! pgrep -f 'tick [$]n' >/dev/null; do n=$((n + 1)); sleep 1; done; [ $n -lt 60 ]"
-    )
-    expect(course.session.guest.run(wait, seconds=90).status == 0, f"job {job}", "its task did not start within 60 s")
+    look = "pgrep -f 'tick [$]n' >/dev/null"
+    wait = f"n=0; until {look}; do n=$((n + 1)); [ $n -lt {_BEGINNING} ] || exit 1; sleep 1; done"
+    found = course.session.guest.run(wait, seconds=_BEGINNING + 30).status == 0
+    expect(found, f"job {job}", f"its task did not start within {_BEGINNING} s")
     return build
 
 
-def _await_end(course: Course, build: Build) -> None:
+def tell_end(course: Course, build: Build, touch: Sequence[str] = ("touch",)) -> None:
+    """End the task of a build that waits for that, from within its container. ``touch``: what makes a file there."""
+    words = ("-j", f"{PIPELINE}/{build.job}", "-b", build.number, "-s", build.job, "--", *touch, pipeline.OVER)
+    course.fly.call("hijack", *words, seconds=120)
+
+
+def _go_on(course: Course, build: Build) -> None:
+    """The task of a build whose worker was away goes on, until it is told to end.
+
+    The web node asks for it again a while after the worker is there: of one that has ended by then, however well, it
+    says that there was an error ("proc not running").
+    """
+    course.fly.await_more(build)
+    tell_end(course, build)
+    await_end(course, build)
+
+
+def await_end(course: Course, build: Build) -> None:
+    """Wait until a build says that it has reached its end."""
     ended = course.fly.await_build(build)
     expect(bool(lines_with(ended.said, "the end")), f"job {build.job}", f"did not reach its end:\n{ended.said}")
 
@@ -191,14 +222,9 @@ def _upgrade(course: Course) -> Seen:
     """Install a higher version in the middle of a task, which ends when it is told to, after that."""
     assert course.spec.delivery is not None
     given, session = course.spec.delivery, course.session
-    build = _begun(course, "patient")
+    build = begun(course, "patient")
     registered(course, lambda: installed.upgrade(session, given))
-    # The web node asks for the task again a while after the worker is there: of one that has ended by then it says that
-    # there was an error.
-    course.fly.await_more(build)
-    words = ["-j", f"{PIPELINE}/patient", "-b", build.number, "-s", "patient", "--", "touch", pipeline.OVER]
-    course.fly.call("hijack", *words)
-    _await_end(course, build)
+    _go_on(course, build)
     course.fly.await_build(course.fly.trigger("again"))
     return Seen(remark=installed.version(session, given))
 
@@ -206,10 +232,10 @@ def _upgrade(course: Course) -> Seen:
 def _drain(course: Course) -> Seen:
     """End the unit in the way that waits for what runs: the task ends well, and the web node forgets the worker."""
     assert course.spec.delivery is not None
-    build = _begun(course, "long")
+    build = begun(course, "long")
     installed.set_drain(course.session, course.spec.delivery.installed)
     course.runner.end(course)
-    _await_end(course, build)
+    await_end(course, build)
     found = course.fly.workers()
     expect(not found, "the web node", f"still knows the worker, as {', '.join(one['state'] for one in found)}")
     return Seen()

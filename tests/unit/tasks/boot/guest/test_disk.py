@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import stat
+import struct
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from crosscourse.engine.places import Places
 from crosscourse.formats.entries import Entry, PlaceError
 from crosscourse.formats.folder import write_folder
 from crosscourse.run.process import CommandError
-from tasks.boot.guest.disk import MIB, environment, make_ext4, size_of, write_cpio
+from tasks.boot.guest.disk import MIB, environment, make_ext4, size_of, write_card, write_cpio
 from tasks.boot.host.prerequisites import SYSTEM
 from tests.unit.places import make_places
 
@@ -274,3 +275,37 @@ def test_a_link_counts_itself_and_not_what_it_names(tmp_path: Path) -> None:
 def test_tools_are_found_where_a_users_path_has_them_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/mine:/bin")
     assert environment()["PATH"].split(":") == ["/mine", "/bin", *SYSTEM]
+
+
+def partitions(card: bytes) -> list[tuple[int, int]]:
+    """Where each partition of a master boot record begins and how long it is, in bytes."""
+    assert card[510:512] == b"\x55\xaa"
+    rows = [struct.unpack("<8xII", card[at : at + 16]) for at in range(446, 510, 16)]
+    assert all(card[at + 4] == (0x83 if row[1] else 0) for at, row in zip(range(446, 510, 16), rows, strict=True))
+    return [(start * 512, count * 512) for start, count in rows if count]
+
+
+def test_a_card_has_each_disk_as_a_partition(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    with first.open("wb") as stream:  # it begins and ends with a hole
+        stream.truncate(4 * MIB)
+        stream.seek(MIB + 5)
+        stream.write(b"in the middle")
+    second.write_bytes(os.urandom(MIB + 700))
+    card = write_card(tmp_path / "card", [first, second])
+    content = card.read_bytes()
+    places = partitions(content)
+    assert places == [(MIB, 4 * MIB), (5 * MIB, MIB + 1024)]
+    for image, (start, size) in zip((first, second), places, strict=True):
+        assert content[start : start + size].rstrip(b"\0") == image.read_bytes().rstrip(b"\0")
+    assert len(content) == 8 * MIB  # qemu takes no other size than a power of two
+    assert card.stat().st_blocks * 512 < 3 * MIB
+    if found := shutil.which("sfdisk", path=":".join([os.environ["PATH"], *SYSTEM])):
+        said = subprocess.run([found, "--dump", card], capture_output=True, text=True, check=True).stdout
+        assert re.findall(r"start= *(\d+), size= *(\d+), type=83", said) == [("2048", "8192"), ("10240", "2050")]
+
+
+def test_a_card_that_is_filled_to_the_end(tmp_path: Path) -> None:
+    image = tmp_path / "image"
+    image.write_bytes(b"x" * 3 * MIB)
+    assert write_card(tmp_path / "card", [image]).stat().st_size == 4 * MIB

@@ -20,8 +20,9 @@ from crosscourse.run import process
 from crosscourse.run.process import CommandError, StoppedError
 from crosscourse.run.service import Service
 from tasks.boot.guest import machine
-from tasks.boot.guest.machine import Answer, Disk, Forward, Guest, GuestError, System, command, running
-from toolchains.targets import get_target
+from tasks.boot.guest.devices import Disk
+from tasks.boot.guest.machine import Answer, Forward, Guest, GuestError, System, command, running
+from toolchains.machines import machine_of
 
 SYSTEM = System(kernel=Path("/g/vmlinuz"), initramfs=Path("/g/initramfs.cpio"))
 
@@ -184,9 +185,11 @@ def test_a_run_that_is_being_ended_does_not_wait(other: Pair, monkeypatch: pytes
         guest.wait("ready", 60)
 
 
-def words_of(target: str, *disks: Disk, arguments: str = "", memory: int = 512) -> list[str]:
+def words_of(
+    target: str, *disks: Disk, name: str | None = None, system: System = SYSTEM, arguments: str = "", memory: int = 512
+) -> list[str]:
     made = command(
-        get_target(target).emulated, SYSTEM, list(disks), memory=memory, arguments=arguments,
+        machine_of(target, name), system, list(disks), memory=memory, arguments=arguments,
         line="agent", console="logs/console.log", log="logs/worker.log",
     )  # fmt: skip
     return [str(word) for word in made]
@@ -231,7 +234,7 @@ def test_the_command_line(target: str, emulator: str, type: str, console: str, b
 
 def test_one_port_of_the_guest_is_this_machines_alone() -> None:
     made = command(
-        get_target("armv7").emulated, SYSTEM, [], memory=512, arguments="", line="agent", console="c", log="l",
+        machine_of("armv7"), SYSTEM, [], memory=512, arguments="", line="agent", console="c", log="l",
         forward=Forward(host=4711, guest=8080),
     )  # fmt: skip
     assert values([str(word) for word in made], "-netdev") == ["user,id=net,hostfwd=tcp:127.0.0.1:4711-:8080"]
@@ -245,6 +248,24 @@ def test_disks_in_order_and_what_is_shared_is_not_written() -> None:
         "if=none,id=work,file=/w,format=raw,cache=unsafe",
     ]
     assert values(words, "-append") == ["console=ttyAMA0 panic=-1 loglevel=4"]
+
+
+def test_a_board_has_one_card_and_its_line_comes_by_the_network() -> None:
+    card = Disk(name="card", image=Path("/s/card,img"), shared=False, parts=("root", "distribution", "work"))
+    system = System(kernel=SYSTEM.kernel, initramfs=SYSTEM.initramfs, dtb=Path("/g/board.dtb"))
+    words = words_of("armv7", card, name="raspi2b", system=system, memory=1024, arguments="crosscourse.cgroup=2")
+    assert values(words, "-machine") == ["raspi2b"]
+    assert values(words, "-smp") == ["4"]
+    assert values(words, "-dtb") == ["/g/board.dtb"]
+    assert values(words, "-drive") == ["if=sd,file=/s/card,,img,format=raw,cache=unsafe"]
+    assert values(words, "-netdev") == [
+        "user,id=net,guestfwd=tcp:10.0.2.100:1-chardev:agent,guestfwd=tcp:10.0.2.100:2-chardev:log"
+    ]
+    assert values(words, "-device") == ["usb-net,netdev=net"]
+    assert values(words, "-append") == [
+        "console=ttyAMA0 panic=-1 loglevel=4 crosscourse.root=/dev/mmcblk0p1 crosscourse.distribution=/dev/mmcblk0p2"
+        " crosscourse.work=/dev/mmcblk0p3 crosscourse.line=10.0.2.100 crosscourse.cgroup=2"
+    ]
 
 
 Emulated = Callable[..., AbstractContextManager[Guest]]
@@ -274,11 +295,11 @@ def emulated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Emulated:
     for name in ("bin", "run", "a folder, with a comma"):
         (tmp_path / name).mkdir()
 
-    def run(first: str = "", second: str = "") -> AbstractContextManager[Guest]:
+    def run(first: str = "", second: str = "", *, clock: bool = True) -> AbstractContextManager[Guest]:
         program = tmp_path / "bin" / "qemu-small"
         program.write_text(EMULATOR.format(python=sys.executable, first=first, second=second))
         program.chmod(0o755)
-        small = msgspec.structs.replace(get_target("armv7").emulated, emulator="qemu-small")
+        small = msgspec.structs.replace(machine_of("armv7"), emulator="qemu-small", clock=clock)
         logs = tmp_path / "a folder, with a comma"
         return running(small, SYSTEM, [], memory=64, arguments="", folder=tmp_path / "run", logs=logs, seconds=30)
 
@@ -296,6 +317,14 @@ def test_running(tmp_path: Path, emulated: Emulated) -> None:
         "worker.log": str(tmp_path / "run"),
         "qemu.log": "-nodefaults -no-user-config",
     }
+
+
+@pytest.mark.parametrize("clock", [True, False])
+def test_only_a_machine_without_a_clock_is_told_the_time(emulated: Emulated, clock: bool) -> None:
+    before = int(time.time())
+    with emulated("print(sys.argv[sys.argv.index('-append') + 1])", clock=clock) as guest:
+        told = guest.service.log.read_text().splitlines()[0].partition("crosscourse.time=")[2].split()
+    assert not told if clock else before <= int(told[0]) <= time.time()
 
 
 def test_an_emulator_that_refuses_its_options(tmp_path: Path, emulated: Emulated) -> None:

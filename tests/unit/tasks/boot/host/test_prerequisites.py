@@ -10,9 +10,9 @@ import pytest
 from crosscourse.errors import CrosscourseError
 from tasks.boot.host import prerequisites
 from tasks.boot.host.prerequisites import MissingError, Need, find, missing, needs, path_of, require
-from toolchains.targets import Target, get_target, load_targets
+from toolchains.machines import load_machines, machine_of, machines_of
 
-ARMV7 = get_target("armv7").emulated
+ARMV7 = machine_of("armv7")
 THING = Need(names=("thing", "thing-ng"), debian="things", fedora="things-server")
 
 
@@ -71,11 +71,11 @@ def test_programs_alone_need_no_servers() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("target", load_targets().values(), ids=load_targets())
-def test_the_package_of_each_targets_emulator_is_known(target: Target) -> None:
-    if target.machine is not None:
-        assert target.machine.emulator in prerequisites._EMULATORS
-        assert needs(target.machine, worker=False)[0].names == (target.machine.emulator,)
+@pytest.mark.parametrize("target", load_machines())
+def test_the_package_of_each_machines_emulator_is_known(target: str) -> None:
+    for machine in machines_of(target).values():
+        assert machine.emulator in prerequisites._EMULATORS
+        assert needs(machine, worker=False)[0].names == (machine.emulator,)
 
 
 def test_any_of_the_names_will_do(tmp_path: Path) -> None:

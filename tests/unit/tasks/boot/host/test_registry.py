@@ -24,7 +24,8 @@ from tasks.boot.host import registry
 from tasks.boot.host.ports import free_port
 from tasks.boot.host.prerequisites import REGISTRY, MissingError, find
 from tasks.boot.host.registry import Registry, RegistryError
-from toolchains.targets import Oci, load_targets
+from toolchains.machines import load_machines
+from toolchains.targets import Oci, get_target
 
 NAMES = ["arm/v6", "arm/v7", "arm64/v8", "amd64"]
 
@@ -103,7 +104,8 @@ def test_the_same_again_is_the_same_image(store: Registry, pushed: Image, layer:
 
 
 def test_every_target_that_is_booted_has_its_entry() -> None:
-    booted = {target.oci.name for target in load_targets().values() if target.machine}
+    booted = {get_target(target).oci.name for target in load_machines()}
+    assert booted
     assert booted <= {platform.name for platform in PLATFORMS}
     assert [platform.name for platform in PLATFORMS] == NAMES
     assert Oci(architecture="riscv64").name == "riscv64"
