@@ -104,7 +104,7 @@ def _servers(course: Course) -> Seen:
 
 def _build(course: Course) -> Seen:
     for name in (IMAGE, BUILDER):
-        course.fly.call("check-resource", "-r", f"{PIPELINE}/{name}", seconds=180)
+        course.fly.call("check-resource", "-r", f"{PIPELINE}/{name}", seconds=300)
     ended = course.fly.await_build(course.fly.trigger("build"), seconds=_LIMIT)
     expect(bool(lines_with(ended.said, SAID)), "job build", f"did not say {SAID!r}:\n{ended.said}")
     return Seen(seconds=ended.seconds)
