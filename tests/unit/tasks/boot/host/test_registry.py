@@ -27,7 +27,7 @@ from tasks.boot.host.registry import Registry, RegistryError
 from toolchains.machines import load_machines
 from toolchains.targets import Oci, get_target
 
-NAMES = ["arm/v6", "arm/v7", "arm64/v8", "amd64"]
+NAMES = ["arm/v6", "arm/v7", "arm64/v8", "amd64", "riscv64"]
 
 
 @pytest.fixture(scope="module")
