@@ -70,6 +70,7 @@ def delivery(manifest: Manifest, target: Target, installed: Installed) -> specs.
         prefix=f"/{manifest.packaging.prefix.strip('/')}",
         packages=tuple(_deb(target, name) for name in found),
         newer=tuple(names.guest(target.name, f"newer:{name}.deb") for name in found),
+        foreign=target.deb or "",
     )
 
 
