@@ -22,7 +22,7 @@ BUILDER = "builder"
 REPOSITORY = "crosscourse/builder"
 SAID = "made by a RUN of the Dockerfile"
 # Seconds: the builder copies what it stores more than once, on an emulated disk.
-_LIMIT = 900
+_LIMIT = 2700
 
 # What is copied is linked statically, as nothing else is in the image; no other image has to be fetched.
 DOCKERFILE = f"""FROM scratch
