@@ -27,7 +27,7 @@ from crosscourse.engine import graph, lineage
 from crosscourse.engine.lock import exclusive
 from crosscourse.errors import CrosscourseError, UnknownNameError
 from crosscourse.manifest import matrix as described
-from crosscourse.manifest.matrix import Cell, Matrix
+from crosscourse.manifest.matrix import Cell, Matrix, why_not_yet
 from crosscourse.project import of_loader
 from crosscourse.run import process
 from crosscourse.view.text import write_line
@@ -278,7 +278,7 @@ def _listed(states: Mapping[Cell, State], matrix: Matrix, known: _Known) -> Iter
     width = max(len(cell.name) for cell in states)
     for cell, state in states.items():
         result = known.results.get(cell.name)
-        empty = matrix_kept.why(matrix, cell, known.lineages)
-        said = empty if state == "empty" else result.found if result else ""
+        why = matrix_kept.why(matrix, cell, known.lineages) or why_not_yet(matrix, cell)
+        said = why if state in ("empty", "unknown") else result.found if result else ""
         when = f"{result.day} " if result and state != "empty" else ""
         yield f"{cell.name:<{width}}  {state:<7}  {when}{said or ''}".rstrip()

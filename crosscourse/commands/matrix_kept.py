@@ -15,7 +15,7 @@ import msgspec
 
 from crosscourse import files
 from crosscourse.errors import CrosscourseError
-from crosscourse.manifest.matrix import Cell, Matrix, why_empty
+from crosscourse.manifest.matrix import Cell, Matrix, why_empty, why_not_yet
 
 FILE = "docs/matrix.json"
 PAGE = "docs/matrix.md"
@@ -29,7 +29,8 @@ What is tried, and what is not, stands in [matrix.toml](matrix.toml), what was f
 
 **yes**: it went well. **no**: it did not. *Stale*: what it is made from (sources, patches, flags, tools, packages,
 the code that does the work) is not what it was then. ·: not tried yet. A number: not tried, or why not, as said below.
-Days, times and machines stand in matrix.json.
+Days, times and machines stand in matrix.json, a line for each cell: those of another checkout may be copied here, and
+count where what they were made from is the same.
 """
 
 
@@ -126,7 +127,8 @@ def _words(
     if now == "empty":
         return f"{before}{_numbered(str(why(matrix, cell, lineages)), reasons)}"
     if now == "unknown":
-        return f"{before}·"
+        reason = why_not_yet(matrix, cell)
+        return f"{before}{_numbered(reason, reasons) if reason else '·'}"
     result = results[cell.name]
     word = f"**no** {_numbered(result.found, reasons)}" if result.found else "yes"
     return f"{before}*{word}, stale*" if now == "stale" and not result.found else before + word + _stale(now)

@@ -24,6 +24,7 @@ from crosscourse.manifest.types import (
     RelativePath,
     RootPath,
     Status,
+    Suite,
     Table,
     Variable,
     Word,
@@ -194,7 +195,24 @@ class Try(Table, frozen=True, kw_only=True):
     got: dict[RelativePath, str] = {}
 
 
-class BootPrograms(Boot, frozen=True, kw_only=True, tag="programs"):
+class Guests(Boot, frozen=True, kw_only=True):
+    """What every kind of boot has: ``suites``: of targets that are not in ``suite``."""
+
+    suites: dict[Name, Suite] = {}
+
+    def problems(self, manifest: Manifest, root: Path) -> Iterator[str]:  # noqa: ARG002  # one signature for all kinds
+        """Targets that are none."""
+        for target in self.suites:
+            if target not in manifest.release.targets:
+                yield f"boot.suites: {target} is no target. {nearest(target, manifest.release.targets)}"
+
+
+def suite_of(boot: Boot, target: str) -> str:
+    """The suite of Debian that a target's guest is of."""
+    return boot.suites.get(target, boot.suite) if isinstance(boot, Guests) else boot.suite
+
+
+class BootPrograms(Guests, frozen=True, kw_only=True, tag="programs"):
     """Programs of the distribution are run in the guest, one after the other. ``browse``: and one is looked at with a
     browser, by name. ``installed``: and a package of them is installed in another guest.
     """
@@ -203,8 +221,9 @@ class BootPrograms(Boot, frozen=True, kw_only=True, tag="programs"):
     browse: dict[Name, Browse] = {}
     installed: Installed | None = None
 
-    def problems(self, manifest: Manifest, root: Path) -> Iterator[str]:  # noqa: ARG002  # one signature for all kinds
+    def problems(self, manifest: Manifest, root: Path) -> Iterator[str]:
         """Programs that the distribution does not have."""
+        yield from super().problems(manifest, root)
         for name, program in self.program.items():
             yield from _program_problems(f"boot.program.{name}.command", program.command[0], manifest)
         for name, browse in self.browse.items():
@@ -215,7 +234,7 @@ class BootPrograms(Boot, frozen=True, kw_only=True, tag="programs"):
             yield from self.installed.problems(manifest)
 
 
-class BootWorker(Boot, frozen=True, kw_only=True, tag="worker"):
+class BootWorker(Guests, frozen=True, kw_only=True, tag="worker"):
     """A Concourse worker runs in the guest, joined to a web node of the same release on the host.
 
     ``concourse``, ``fly``: the artifacts of that name; both are built for the host too. ``oci_runtime``: the artifact
@@ -244,6 +263,7 @@ class BootWorker(Boot, frozen=True, kw_only=True, tag="worker"):
 
     def problems(self, manifest: Manifest, root: Path) -> Iterator[str]:
         """Programs that the distribution does not have, files that the project does not have, nothing to run."""
+        yield from super().problems(manifest, root)
         yield from _program_problems("boot.concourse", self.concourse, manifest)
         yield from _program_problems("boot.fly", self.fly, manifest)
         if self.oci_runtime:

@@ -35,13 +35,17 @@ class Column(Table, frozen=True, kw_only=True):
 
 
 class Empty(Table, frozen=True, kw_only=True):
-    """``[[empty]]``: cells that are not tried, and ``why``. What a key does not say, it means any of."""
+    """``[[empty]]``: cells that are not tried, and ``why``. What a key does not say, it means any of.
+
+    ``until_tried``: it says why they are not tried yet; ``doit matrix`` tries them all the same.
+    """
 
     release: list[Release] = []
     target: list[Name] = []
     toolchain: list[Name] = []
     column: list[Name] = []
     each: list[Name] = []
+    until_tried: bool = False
     why: Line
 
 
@@ -76,7 +80,18 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True, order=True):
 
 def why_empty(matrix: Matrix, cell: Cell) -> str | None:
     """Why a cell is not to be tried; None if it is."""
+    return _why(matrix, cell, until_tried=False)
+
+
+def why_not_yet(matrix: Matrix, cell: Cell) -> str | None:
+    """Why a cell that is to be tried was not yet; None if nobody says."""
+    return _why(matrix, cell, until_tried=True)
+
+
+def _why(matrix: Matrix, cell: Cell, *, until_tried: bool) -> str | None:
     for row in matrix.empty:
+        if row.until_tried != until_tried:
+            continue
         asked = ((row.release, cell.release), (row.target, cell.target), (row.toolchain, cell.toolchain))
         more = ((row.column, cell.column), (row.each, cell.each))
         if all(not names or name in names for names, name in (*asked, *more)):

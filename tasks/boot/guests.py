@@ -70,6 +70,7 @@ def delivery(manifest: Manifest, target: Target, installed: Installed) -> specs.
         prefix=f"/{manifest.packaging.prefix.strip('/')}",
         packages=tuple(_deb(target, name) for name in found),
         newer=tuple(names.guest(target.name, f"newer:{name}.deb") for name in found),
+        foreign=target.deb or "",
     )
 
 
@@ -206,7 +207,7 @@ def _system(layout: Layout, target: Target, machine: Machine, boot: Boot, lock: 
     return Step(
         name=system(target, machine, managed=managed),
         stage="guest",
-        doc=f"a Debian {boot.suite} system for an emulated {machine.title}{_WITH_APT if managed else ''}",
+        doc=f"a Debian {wanted[name].suite} system for an emulated {machine.title}{_WITH_APT if managed else ''}",
         spec=specs.System(
             kernel=lock.pinned(kernel, wanted[kernel]),
             packages=lock.pinned(name, wanted[name]),
@@ -227,7 +228,7 @@ def _tree(layout: Layout, target: Target, boot: Boot, lock: Lock, *, managed: bo
     return Step(
         name=system(target, None, managed=managed),
         stage="guest",
-        doc=f"the files of a Debian {boot.suite} system for a native guest{_WITH_APT if managed else ''}",
+        doc=f"the files of a Debian {wanted.suite} system for a native guest{_WITH_APT if managed else ''}",
         spec=specs.Tree(packages=lock.pinned(name, wanted), managed=managed),
         work=guest_works.make_tree,
         after=(names.guest(target.name, "host"),),

@@ -77,7 +77,7 @@ class StandIns(Spec, frozen=True, kw_only=True):
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """What is installed by apt. ``prefix``: where the distribution is then. ``packages``: steps of what is installed,
     what it needs included; ``newer``: steps of the same with a higher version. ``debian``: packages of Debian that are
-    to be had beside them.
+    to be had beside them. ``foreign``: the architecture that they are for, where the guest's Debian is of another one.
     """
 
     installed: Installed
@@ -85,6 +85,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     packages: tuple[str, ...]
     newer: tuple[str, ...] = ()
     debian: Pinned | None = None
+    foreign: str = ""
 
 
 class Boot(Spec, frozen=True, kw_only=True):

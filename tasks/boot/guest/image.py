@@ -30,6 +30,7 @@ PLATFORMS = (
     Oci(architecture="arm", variant="v7"),
     Oci(architecture="arm64", variant="v8"),
     Oci(architecture="amd64"),
+    Oci(architecture="riscv64"),
 )
 # Where an image says which entry of the index it is.
 PLATFORM_FILE = "etc/crosscourse-platform"

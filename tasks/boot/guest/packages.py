@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crosscourse.manifest.boot import BootPrograms, BootWorker
+from crosscourse.manifest.boot import BootPrograms, BootWorker, suite_of
 from crosscourse.manifest.locks import Wanted
 from crosscourse.manifest.model import Boot
 from toolchains.machines import Machine, machine_of, machines_of
@@ -107,4 +107,5 @@ def wanted(boot: Boot, target: Target) -> dict[str, Wanted]:
 
 
 def _wanted(boot: Boot, target: Target, packages: tuple[str, ...], without: tuple[str, ...]) -> Wanted:
-    return Wanted(suite=boot.suite, architecture=target.debian, packages=packages, without=without)
+    suite = suite_of(boot, target.name)
+    return Wanted(suite=suite, architecture=target.debian, packages=packages, without=without)

@@ -34,6 +34,8 @@ CODE_FILES = (
 _FIRST_MODULES = ("ext4", "crc32c_generic")
 _FOLDERS = ("dev", "proc", "sys", "run", "tmp", "root", "work", "mnt", "usr/local", "var/tmp", "etc")
 _LIBRARY = "usr/lib/crosscourse"
+# Debian calls a kernel that is not compressed, as that for RISC-V is, by the second name.
+_IMAGES = ("boot/vmlinuz-", "boot/vmlinux-")
 _ROOM = 64 * disk.MIB
 _REMEDY = "Check `kernel` and `dtb` in toolchains/machines.toml."
 
@@ -92,7 +94,7 @@ class _Kernel:
 def _kernel(packages: list[Path], dtb: str | None) -> _Kernel:
     """The kernel's image, modules, and what describes the board ``dtb``; there is one kernel among the packages."""
     found = tree.merge(packages)
-    images = [name for name in found if name.startswith("boot/vmlinuz-")]
+    images = [name for name in found if name.startswith(_IMAGES)]
     if len(images) != 1:
         raise KernelError("kernel package", f"has {len(images)} kernels", _REMEDY)
     boards = [name for name in found if dtb and name.startswith("usr/lib/linux-image-") and Path(name).name == dtb]

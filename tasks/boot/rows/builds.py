@@ -22,7 +22,7 @@ BUILDER = "builder"
 REPOSITORY = "crosscourse/builder"
 SAID = "made by a RUN of the Dockerfile"
 # Seconds: the builder copies what it stores more than once, on an emulated disk.
-_LIMIT = 900
+_LIMIT = 2700
 
 # What is copied is linked statically, as nothing else is in the image; no other image has to be fetched.
 DOCKERFILE = f"""FROM scratch
@@ -104,7 +104,7 @@ def _servers(course: Course) -> Seen:
 
 def _build(course: Course) -> Seen:
     for name in (IMAGE, BUILDER):
-        course.fly.call("check-resource", "-r", f"{PIPELINE}/{name}", seconds=180)
+        course.fly.call("check-resource", "-r", f"{PIPELINE}/{name}", seconds=300)
     ended = course.fly.await_build(course.fly.trigger("build"), seconds=_LIMIT)
     expect(bool(lines_with(ended.said, SAID)), "job build", f"did not say {SAID!r}:\n{ended.said}")
     return Seen(seconds=ended.seconds)

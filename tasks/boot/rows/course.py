@@ -20,6 +20,8 @@ from tasks.boot.specs import WorkerBoot
 NAME = "guest"
 # Seconds that the worker may take to end.
 _ENDING = 60
+# Seconds that it may take to be registered, in an emulated machine whose host has other work, too.
+_REGISTERING = 300
 
 
 class Runner(Protocol):
@@ -82,7 +84,7 @@ def start_web(course: Course) -> Fly:
     return fly
 
 
-def first_worker(course: Course, *, seconds: int = 120) -> Seen:
+def first_worker(course: Course, *, seconds: int = _REGISTERING) -> Seen:
     """Give the guest what the worker needs, and start it. ``seconds``: how long it may take to be registered."""
     put_files(course, filled(course.spec.scenario.files, course.values))
     course.runner.prepare(course)
@@ -161,7 +163,7 @@ def start_worker(course: Course) -> Seen:
 
 
 def registered(
-    course: Course, begin: Callable[[], object], *, seconds: int = 120, earlier: Collection[int] | None = None
+    course: Course, begin: Callable[[], object], *, seconds: int = _REGISTERING, earlier: Collection[int] | None = None
 ) -> Seen:
     """Wait until a worker is registered that ``begin`` had started; an earlier one of the same name does not count.
     ``earlier``: when those were started that do not; by default those that there are.

@@ -169,12 +169,12 @@ class Fly:
         except FlyError as error:
             return error.said
 
-    def await_build(self, build: Build, *, seconds: int = 300) -> Ended:
+    def await_build(self, build: Build, *, seconds: int = 600) -> Ended:
         """Wait for a build to end. Raises FlyError if it does not succeed."""
         said = self.call("watch", "-j", f"{PIPELINE}/{build.job}", "-b", build.number, seconds=seconds)
         return Ended(said=said, seconds=self._took(build))
 
-    def await_failure(self, build: Build, status: int, *, seconds: int = 300) -> Ended:
+    def await_failure(self, build: Build, status: int, *, seconds: int = 600) -> Ended:
         """Wait for a build whose task must fail with that exit status. Raises RowError if it ends in another way."""
         wanted = f"exit status {status}"
         try:

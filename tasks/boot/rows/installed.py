@@ -92,8 +92,15 @@ def _add_repository(session: Session, name: str) -> None:
     apt(session, "update")
 
 
+def _accept(session: Session, given: Delivery) -> None:
+    """Have dpkg take packages for another architecture than its own, if the release's are."""
+    if given.foreign:
+        _run(session, f"dpkg --add-architecture {given.foreign}")
+
+
 def add_repositories(session: Session, given: Delivery) -> None:
     """Tell apt of the release's packages, and of Debian's where there are some."""
+    _accept(session, given)
     for name in (FIRST, DEBIAN) if given.debian else (FIRST,):
         _add_repository(session, name)
 
@@ -102,6 +109,7 @@ def _install(session: Session, given: Delivery) -> Seen:
     for name in (FIRST, NEWER):
         _run(session, f": >/etc/apt/sources.list.d/{name}.list")
     _list(session, _BEFORE)
+    _accept(session, given)
     _add_repository(session, FIRST)
     apt(session, f"install {given.installed.package}")
     return Seen(remark=version(session, given))

@@ -82,7 +82,7 @@ def servers(course: Course, configuration: Callable[[int, Registry], dict[str, A
     return Seen()
 
 
-def check(course: Course, seconds: int = 180) -> Seen:
+def check(course: Course, seconds: int = 300) -> Seen:
     """Check the image's resource."""
     course.fly.call("check-resource", "-r", f"{PIPELINE}/{pipeline.IMAGE}", seconds=seconds)
     return Seen()

@@ -17,7 +17,10 @@ MATRIX = Matrix(
     release=["one", "two"],
     toolchain={"usual": Toolchain()},
     column={"build": Column(), "smoke": Column(), "boot": Column(each=True)},
-    empty=[Empty(target=["y"], column=["boot"], why="no machine")],
+    empty=[
+        Empty(target=["y"], column=["boot"], why="no machine"),
+        Empty(target=["z"], until_tried=True, why="no time"),
+    ],
 )
 
 
@@ -38,6 +41,8 @@ STANDING = {
     "one/y/usual/build": ("unknown", None),
     "one/y/usual/smoke": ("green", result()),
     "one/y/usual/boot/early": ("empty", result()),
+    "one/z/usual/build": ("unknown", None),
+    "one/z/usual/smoke": ("green", result()),
     "two/x/usual/smoke": ("empty", None),
 }
 LINEAGES = dict.fromkeys(STANDING, "now") | {"two/x/usual/smoke": ""}
@@ -61,9 +66,15 @@ def test_the_page() -> None:
         "| --- | --- | --- | --- | --- |",
         "| x | usual | yes | **no** [1](#reasons) | early *yes, stale*<br>late **no** [1](#reasons), *stale* |",
         "| y | usual | · | yes | early [2](#reasons) |",
+        "| z | usual | [3](#reasons) | yes | – |",
     ]
-    assert "| x | usual | – | [3](#reasons) | – |" in two
-    assert reasons.splitlines()[2:] == ["1. it broke", "2. no machine", "3. its manifest has nothing for `smoke`"]
+    assert "| x | usual | – | [4](#reasons) | – |" in two
+    assert reasons.splitlines()[2:] == [
+        "1. it broke",
+        "2. no machine",
+        "3. no time",
+        "4. its manifest has nothing for `smoke`",
+    ]
 
 
 def test_a_reason_of_any_characters_stays_in_its_line() -> None:
@@ -75,7 +86,7 @@ def test_a_reason_of_any_characters_stays_in_its_line() -> None:
 def test_a_summary() -> None:
     states = [kept[0] for kept in STANDING.values()]
     assert list(summary(states)) == [  # type: ignore[arg-type]
-        "8 cells: 2 green, 1 red, 2 stale, 1 not tried, 2 empty with a reason"
+        "10 cells: 3 green, 1 red, 2 stale, 2 not tried, 2 empty with a reason"
     ]
 
 

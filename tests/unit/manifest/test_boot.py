@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from crosscourse.errors import ManifestError
-from crosscourse.manifest.boot import BootPrograms, BootWorker, Scenario
+from crosscourse.manifest.boot import BootPrograms, BootWorker, Scenario, suite_of
 from crosscourse.manifest.load import load_manifest
 from crosscourse.manifest.model import Boot
 from tasks.kinds import TABLES
@@ -122,6 +122,7 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
     ]
 
 
+SUITES = 'suites = { arm64 = "sid" }'
 INGREDIENT = """
 [artifact.c]
 kind = "go-binary"
@@ -137,6 +138,8 @@ package = "./c"
         (WORKER, 'concourse = "b"', 'concourse = "bb"', "boot.concourse: there is no program 'bb' with a path."),
         (WORKER, 'fly = "b"', 'fly = "bb"', "boot.fly: there is no program 'bb' with a path. Did you mean 'b'?"),
         (WORKER + INGREDIENT, 'fly = "b"', 'fly = "c"', "boot.fly: there is no program 'c' with a path. Known: b."),
+        (PROGRAMS, 'bookworm"', f'bookworm"\n{SUITES}', "boot.suites: arm64 is no target. Did you mean 'armv7'?"),
+        (WORKER, 'bookworm"', f'bookworm"\n{SUITES}', "boot.suites: arm64 is no target. Did you mean 'armv7'?"),
         (WORKER, "tasks/x.c", "tasks/y.c", 'boot.image-programs."opt/x": there is no file tasks/y.c'),
         (WORKER, 'runtime = "containerd"', 'runtime = "x"\nextra = true', "boot.scenario: none is part of `boot`"),
     ],
@@ -145,6 +148,13 @@ def test_names_that_refer_to_nothing(tmp_path: Path, text: str, old: str, new: s
     assert old in text
     (problem,) = problems(tmp_path, text.replace(old, new))
     assert problem.startswith(expected)
+
+
+def test_a_target_may_be_of_another_suite(tmp_path: Path) -> None:
+    found = boot(tmp_path, PROGRAMS.replace("[boot.program", 'suites = { armv7 = "trixie" }\n[boot.program'))
+    assert found is not None
+    assert suite_of(found, "armv7") == "trixie"
+    assert suite_of(found, "arm64") == "bookworm"
 
 
 def test_a_worker_without_scenarios(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from crosscourse.errors import ManifestError
-from crosscourse.manifest.matrix import FILE, Cell, Matrix, read, why_empty
+from crosscourse.manifest.matrix import FILE, Cell, Matrix, read, why_empty, why_not_yet
 
 ROOT = Path(__file__).resolve().parents[3]
 GOOD = """
@@ -26,6 +26,10 @@ why = "there is none"
 column = ["boot"]
 each = ["late"]
 why = "too late"
+[[empty]]
+release = ["one"]
+until-tried = true
+why = "no time"
 """
 
 
@@ -51,6 +55,12 @@ def test_what_is_not_tried(tmp_path: Path, name: str, expected: str | None) -> N
     cell = Cell(release=release, target=target, toolchain=toolchain, column=column, each="".join(each))
     assert cell.name == name
     assert why_empty(reading(tmp_path, GOOD), cell) == expected
+
+
+def test_what_is_not_tried_yet(tmp_path: Path) -> None:
+    matrix = reading(tmp_path, GOOD)
+    assert why_not_yet(matrix, Cell(release="one", target="z", toolchain="usual", column="build")) == "no time"
+    assert why_not_yet(matrix, Cell(release="two-1.0", target="x", toolchain="other", column="build")) is None
 
 
 def test_the_task_of_a_cell() -> None:

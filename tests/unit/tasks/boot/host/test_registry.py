@@ -27,7 +27,7 @@ from tasks.boot.host.registry import Registry, RegistryError
 from toolchains.machines import load_machines
 from toolchains.targets import Oci, get_target
 
-NAMES = ["arm/v6", "arm/v7", "arm64/v8", "amd64"]
+NAMES = ["arm/v6", "arm/v7", "arm64/v8", "amd64", "riscv64"]
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +74,7 @@ def test_the_index_has_an_entry_for_each_platform(store: Registry, pushed: Image
         {"architecture": "arm", "os": "linux", "variant": "v7"},
         {"architecture": "arm64", "os": "linux", "variant": "v8"},
         {"architecture": "amd64", "os": "linux"},
+        {"architecture": "riscv64", "os": "linux"},
     ]
     assert pushed.repository == "a/image"
     assert pushed.manifests == dict(zip(NAMES, (entry["digest"] for entry in index["manifests"]), strict=True))

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from crosscourse.manifest.boot import Installed
@@ -45,9 +46,9 @@ class Guest:
         return found if isinstance(found, Answer) else Answer(status=0, text=found)
 
 
-def rows(guest: Guest) -> dict[str, Check]:
+def rows(guest: Guest, given: Delivery = GIVEN) -> dict[str, Check]:
     session = cast(Session, cast(Any, SimpleNamespace(guest=guest)))
-    return {check.name: check for check in installed.checks(session, GIVEN)}
+    return {check.name: check for check in installed.checks(session, given)}
 
 
 def test_each_row_needs_the_one_before() -> None:
@@ -73,6 +74,13 @@ def test_apt_has_the_last_word() -> None:
     guest = Guest({"apt-get": Answer(status=100, text="E: Unable to correct problems")})
     with pytest.raises(RowError, match=r"exit status 100: E: Unable"):
         rows(guest)["install"].act()
+
+
+@pytest.mark.parametrize(("foreign", "first"), [("", "apt-get"), ("armhf", "dpkg --add-architecture armhf")])
+def test_packages_for_another_architecture_are_let_in_before_apt_reads_their_list(foreign: str, first: str) -> None:
+    guest = Guest({"dpkg-query": "1-1"})
+    rows(guest, msgspec.structs.replace(GIVEN, foreign=foreign))["install"].act()
+    assert first in next(script for script in guest.asked if "dpkg --" in script or "apt-get" in script)
 
 
 @pytest.mark.parametrize(
