@@ -121,7 +121,10 @@ def _add_libraries() -> None:
     if sys.flags.no_site:
         import site
 
-        sys.path += site.getsitepackages([f"{ROOT}{os.sep}.venv"])
+        # First, as `site` itself does: by this, Debian's Python tells an environment from the system, whose libraries
+        # lie in other folders (dist-packages).
+        sys.prefix = sys.exec_prefix = f"{ROOT}{os.sep}.venv"
+        sys.path += filter(os.path.isdir, site.getsitepackages([sys.prefix]))
 
 
 def _damage(*, whole: bool = False) -> str:

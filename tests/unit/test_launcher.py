@@ -9,11 +9,9 @@ import os
 import shlex
 import shutil
 import signal
-import site
 import subprocess
 import sys
 import time
-import venv
 from collections.abc import Callable
 from pathlib import Path
 
@@ -359,20 +357,31 @@ def test_what_is_ignored_stays_so(place: Place, tmp_path: Path) -> None:
     assert process.returncode == 1, err
 
 
-def test_what_lies_among_the_libraries_is_not_run(tmp_path: Path) -> None:
-    """In an environment with a path file that can't be read, Python itself does not start; started our way, it does."""
-    venv.create(tmp_path / ".venv", symlinks=True)
-    libraries = Path(site.getsitepackages([str(tmp_path / ".venv")])[0])
+# Debian's own Python, where this machine has it, keeps what is installed elsewhere than others (dist-packages).
+PYTHONS = sorted({sys.executable, *(str(path) for path in [Path("/usr/bin/python3")] if path.exists())})
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_what_lies_among_the_libraries_is_not_run(tmp_path: Path, python: str) -> None:
+    """In an environment with a path file that can't be read, Python itself does not start; started our way, it does,
+    and finds the libraries.
+    """
+    subprocess.run([python, "-I", "-m", "venv", "--without-pip", str(tmp_path / ".venv")], check=True)
+    started = str(tmp_path / ".venv/bin/python")
+    ask = [started, "-I", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
+    libraries = Path(subprocess.run(ask, capture_output=True, text=True, check=True).stdout.strip())
+    (libraries / "a_library.py").touch()
     (libraries / "broken.pth").write_bytes(b"import \xff\xfe\n")
     main = tmp_path / "crosscourse/start/main.py"
     main.parent.mkdir(parents=True)
     shutil.copy(ROOT / "crosscourse/start/main.py", main)
-    program = "import runpy, sys; runpy.run_path(sys.argv[1])['_add_libraries'](); print(sys.path[-1])"
+    program = "import runpy, sys; runpy.run_path(sys.argv[1])['_add_libraries']()"
+    program += "; import a_library; print(a_library.__file__)"
     said = []
     for options in (["-I"], ["-I", "-S"]):
-        python = [str(tmp_path / ".venv/bin/python"), *options, "-X", "utf8", "-c", program, str(main)]
-        said.append(subprocess.run(python, capture_output=True, text=True, check=False).stdout)
-    assert said == ["", f"{libraries}\n"]
+        words = [started, *options, "-X", "utf8", "-c", program, str(main)]
+        said.append(subprocess.run(words, capture_output=True, text=True, check=False).stdout)
+    assert said == ["", f"{libraries / 'a_library.py'}\n"]
 
 
 @pytest.mark.parametrize("moment", [0.0, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3])
