@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from crosscourse.errors import CrosscourseError, UnknownNameError
+from crosscourse.errors import UnknownNameError
 
 FILE = Path(__file__).with_name("targets.toml")
 
@@ -84,29 +84,12 @@ class Expected(Strict, frozen=True, kw_only=True):
     glibc: str | None = None
 
 
-class Machine(Strict, frozen=True, kw_only=True):
-    """A whole machine of a target, emulated, and the Debian kernel that runs on it.
-
-    ``emulator``: a program of qemu. ``type``, ``cpu``: its ``-machine`` and ``-cpu``. ``console``: the kernel's device.
-    ``bus``: the end of the names of qemu's virtio devices. ``modules``: the drivers of that bus.
-    """
-
-    emulator: str
-    type: str
-    cpu: str
-    console: str
-    bus: Literal["device", "pci"]
-    kernel: str
-    modules: list[str]
-
-
 class Target(Strict, frozen=True, kw_only=True):
     """A kind of machine that a distribution is made for.
 
     ``gcc``: None where Debian has no cross GCC whose C library runs on it. ``debian``: the architecture of Debian whose
     packages root filesystems are made of. ``deb``: what Debian packages of ours are for, where that is another one.
     ``rpm``: what Fedora calls it; None where it knows no such machine.
-    ``machine``: None where ``boot`` can't emulate one.
     """
 
     name: str = ""
@@ -121,16 +104,6 @@ class Target(Strict, frozen=True, kw_only=True):
     rpm: str | None = None
     oci: Oci
     elf: ElfProfile
-    machine: Machine | None = None
-
-    @property
-    def emulated(self) -> Machine:
-        """The machine to emulate. CrosscourseError where none is described."""
-        if self.machine is None:
-            raise CrosscourseError(
-                f"target '{self.name}'", "has no machine that could be emulated", "Add `machine` to its table."
-            )
-        return self.machine
 
     @property
     def expected(self) -> Expected:

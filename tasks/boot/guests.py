@@ -10,7 +10,8 @@ import msgspec
 
 from crosscourse.engine.step import Step
 from crosscourse.layout import Layout
-from crosscourse.manifest.boot import BROWSER, BootPrograms, BootWorker, Installed
+from crosscourse.manifest.boot import BROWSER, BootPrograms, BootWorker
+from crosscourse.manifest.installed import Installed
 from crosscourse.manifest.locks import Lock
 from crosscourse.manifest.model import Boot, Manifest
 from tasks import names

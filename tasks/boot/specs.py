@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from crosscourse.engine.spec import Spec
-from crosscourse.manifest.boot import BootProgram, Installed, Registry, Scenario, Server, Try
+from crosscourse.manifest.boot import BootProgram, Registry, Scenario, Server, Try
 from crosscourse.manifest.browse import Browse
+from crosscourse.manifest.installed import Installed
 from crosscourse.manifest.locks import Pinned
 from toolchains.machines import Machine
 from toolchains.targets import Zig

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from crosscourse.manifest.boot import Together, Try
+from crosscourse.manifest.boot import Try
+from crosscourse.manifest.installed import Together
 from tasks.boot.report import Check, Seen, expect
 from tasks.boot.rows import browse, installed, preflight
 from tasks.boot.rows.course import Course, registered

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 
-from crosscourse.manifest.boot import Installed
+from crosscourse.manifest.installed import Installed
 from tasks.boot.report import Check, RowError, Seen, expect
 from tasks.boot.rows.course import NAME, Course
 from tasks.boot.rows.pipeline import HOST

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
-from crosscourse.manifest.boot import Fault, Installed
+from crosscourse.manifest.installed import Fault, Installed
 from crosscourse.view import progress
 from tasks.boot.guest.machine import Answer
 from tasks.boot.report import Check, Seen, expect

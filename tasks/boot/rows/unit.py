@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from crosscourse.manifest.boot import Installed
+from crosscourse.manifest.installed import Installed
 from tasks.boot.report import expect
 from tasks.boot.rows.course import Course
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from crosscourse.manifest.boot import Installed
+from crosscourse.manifest.installed import Installed
 from tasks.boot.guest.machine import Answer
 from tasks.boot.report import Check, RowError
 from tasks.boot.rows import installed

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from crosscourse.manifest.boot import Fault, Installed
+from crosscourse.manifest.installed import Fault, Installed
 from tasks.boot.guest.machine import Answer
 from tasks.boot.report import Check, RowError
 from tasks.boot.rows import preflight
