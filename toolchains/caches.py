@@ -115,8 +115,9 @@ def _blocked(cache: Path) -> Iterator[str]:
 def _made(cache: Path) -> Iterator[tuple[str, list[int], str]]:
     """Each file that a compiler made, its signature, and the digest that its name says, if any.
 
-    Of what is neither file nor folder, nor a link to a file, and of a folder in a file's place there is no signature: a
-    compiler would wait for it for ever, or fail. The path of an empty folder in an object's place ends in a slash.
+    Of what is neither file nor folder, and of a folder in a file's place there is no signature: a compiler would wait
+    for it for ever, fail, or write to what a link leads to. The path of an empty folder in an object's place ends in a
+    slash.
     """
     pattern = _MADE[cache.name]
     top = f"{os.fspath(cache)}/"
@@ -131,7 +132,7 @@ def _made(cache: Path) -> Iterator[tuple[str, list[int], str]]:
                         yield path, [], ""
                     elif cache.name == GO and pattern.fullmatch(path) and _is_empty(entry.path):
                         yield f"{path}/", [], ""
-                elif not entry.is_file(follow_symlinks=False) and not (entry.is_symlink() and entry.is_file()):
+                elif not entry.is_file(follow_symlinks=False):
                     yield entry.path[len(top) :], [], ""
                 elif found := pattern.fullmatch(entry.path[len(top) :]):
                     with contextlib.suppress(FileNotFoundError):

@@ -183,15 +183,19 @@ def test_a_folder_where_a_compiler_keeps_notes_makes_way(tmp_path: Path, path: s
     assert not folder.exists()
 
 
-@pytest.mark.parametrize("name", ["-d", "-a"])
-def test_a_link_to_nowhere_makes_way(tmp_path: Path, name: str) -> None:
-    cache = tmp_path / "go-build"
-    link = go_entry(cache, b"good")
-    link.unlink()
-    link = link.with_name(link.name[:-2] + name)
-    link.symlink_to("nowhere/at/all")
+@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("name", ["go-build/00/0011-d", "go-build/00/0011-a", "go-build/trim.txt", "zig/o/00/libc.a"])
+def test_a_link_makes_way(tmp_path: Path, name: str, there: bool) -> None:
+    """Compilers write to what it leads to, wherever that is."""
+    cache = tmp_path / name.split("/", maxsplit=1)[0]
+    link = tmp_path / name
+    link.parent.mkdir(parents=True)
+    link.symlink_to(tmp_path / "precious")
+    if there:
+        (tmp_path / "precious").write_text("good")
     assert link.name in caches.mend(cache)
     assert not link.is_symlink()
+    assert not there or (tmp_path / "precious").read_text() == "good"
 
 
 def test_a_pipe_in_the_records_place_is_no_harm(tmp_path: Path) -> None:
