@@ -129,7 +129,7 @@ class Ground:
         found = [f"{path.name} was made in {self.folder}" for path in self.folder.iterdir() if path.name not in known]
         for place in ("home", "tmp"):
             found += [f"{path} was made" for path in (self.folder / place).iterdir() if path.name != ".cache"]
-        if (self.folder / "outside" / "precious").read_text() != "precious\n":
+        if (self.folder / "outside" / "precious").read_bytes() != b"precious\n":
             found.append("a file outside was changed")
         now = _given(self.root)
         names = sorted(path for path in now.keys() | self.given.keys() if now.get(path) != self.given.get(path))
