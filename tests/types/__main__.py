@@ -94,6 +94,8 @@ def _packages(lock: locks.Lock, name: str, wanted: Iterable[str], cache: Path) -
     suite = lock.sets[name].wanted.suite
     keys = {key for made in lock.sets.values() if made.wanted.suite == suite for key in made.packages}
     found = {lock.packages[key].name: lock.packages[key].sha256 for key in sorted(keys)}
+    if missing := [one for one in wanted if one not in found]:
+        sys.exit(f"{name}: its tests call {', '.join(missing)}, which no root filesystem of {suite} has: not locked")
     return [cache / "debian" / "pool" / found[one][:2] / f"{found[one]}.deb" for one in wanted]
 
 
