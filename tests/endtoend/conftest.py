@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -54,14 +55,15 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Workspace:
-    """A copy of this project in a folder of its own."""
+    """A copy of this project in a folder of its own. ``under``: a program that doit is run by, with its arguments."""
 
     root: Path
     bin: Path
     env: dict[str, str] = field(default_factory=dict)
+    under: tuple[str, ...] = ()
 
     def command(self, *words: str) -> list[str]:
-        return [sys.executable, "-m", "doit", *words]
+        return [*self.under, sys.executable, "-m", "doit", *words]
 
     def environment(self, **more: str) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("GO", "CGO", "PYTEST"))}
@@ -192,6 +194,19 @@ def give_apt(workspace: Workspace) -> None:
         pytest.fail("there is no apt to ask for a mirror of Debian")
     else:
         pytest.skip("there is no apt to ask for a mirror of Debian")
+
+
+@pytest.fixture(scope="session")
+def next_month(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    """What runs a program under a clock that is 35 days ahead (``tests/clock``). Nothing but on amd64."""
+    if platform.machine() != "x86_64":
+        return ()
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("there is no C compiler to make another clock with")
+    program = tmp_path_factory.mktemp("clock") / "ahead"
+    subprocess.run([compiler, "-O2", "-o", program, ROOT / "tests/clock/ahead.c"], check=True)
+    return (str(program), str(35 * 24 * 60 * 60))
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import subprocess
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -75,8 +76,10 @@ def test_what_is_in_it(template: Workspace) -> None:
     assert "localhost/printer:1.0" in compose
 
 
-def test_same_bytes_from_another_folder(template: Workspace, tmp_path: Path) -> None:
-    other = make_workspace(tmp_path / "a rather different" / "place")
+def test_same_bytes_from_another_folder_next_month(
+    template: Workspace, tmp_path: Path, next_month: tuple[str, ...]
+) -> None:
+    other = replace(make_workspace(tmp_path / "a rather different" / "place"), under=next_month)
     shutil.copy(template.bin / "apt-get", other.bin / "apt-get", follow_symlinks=False)
     use_own_results(other, tmp_path / "cache")
     (tmp_path / "cache/debian").symlink_to(Path(os.environ["XDG_CACHE_HOME"], "crosscourse/debian"))

@@ -6,6 +6,7 @@ import gzip
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,8 +88,10 @@ def test_what_is_in_an_rpm(template: Workspace) -> None:
     subprocess.run(["rpm", "-K", "--nosignature", rpm(template)], check=True)
 
 
-def test_same_bytes_from_another_folder(template: Workspace, tmp_path: Path) -> None:
-    other = make_workspace(tmp_path / "a rather different" / "place")
+def test_same_bytes_from_another_folder_next_month(
+    template: Workspace, tmp_path: Path, next_month: tuple[str, ...]
+) -> None:
+    other = replace(make_workspace(tmp_path / "a rather different" / "place"), under=next_month)
     use_own_results(other, tmp_path / "cache")
     other.doit(
         f"release={RELEASE}", *TASKS,
