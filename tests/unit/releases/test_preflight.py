@@ -433,6 +433,10 @@ def test_settings_are_read_as_the_unit_reads_them(machine: Machine) -> None:
     assert machine.look()[0][0].startswith("error: /srv/one has ")
     machine.set(CONCOURSE_WORK_DIR="/srv/two")
     assert machine.look()[0][0].startswith("error: /srv/two has ")
+    # The last line counts, and what only looks like one does not.
+    more = '#CONCOURSE_WORK_DIR=/srv/no\nX_CONCOURSE_WORK_DIR=/srv/no\nCONCOURSE_WORK_DIR="/srv/a=b c"'
+    machine.write("etc/concourse/worker-setup.env", f"CONCOURSE_WORK_DIR=/srv/three\n{more}")
+    assert machine.look()[0][0].startswith("error: /srv/a=b c has ")
 
 
 def test_an_unknown_word_is_refused() -> None:
