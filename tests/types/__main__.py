@@ -51,7 +51,11 @@ TYPES = {
     "git": Tests(
         place="tests",
         packages=(),
-        without={"it_can_get_signed_commit_when_using_keyserver": "asks a key server of the internet"},
+        without={
+            "it_can_get_signed_commit_when_using_keyserver": "asks a key server of the internet",
+            "it_can_clone_with_lfs": "clones from GitHub",
+            "it_can_clone_with_lfs_disabled": "clones from GitHub",
+        },
     ),
     "pool": Tests(place="opt/resource-tests", packages=("findutils",)),
     "semver": Tests(place="opt/resource-tests", packages=_SHELL),
