@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 # Holds the commit, and of each file that matters size, time and name. Written last into a store, so that its presence
 # says that the store is whole.
 _COMMIT_FILE = "crosscourse-commit"
+# It is not as large (bytes).
+_MOST = 1 << 20
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _CHECKED = (".pack", ".idx")
 
@@ -132,7 +134,8 @@ def store_commit(store: Path) -> str:
 
 def _recorded(store: Path) -> tuple[str, list[str]]:
     try:
-        commit, *rows = (store / _COMMIT_FILE).read_text(encoding="utf-8").splitlines() or [""]
+        text = files.read_regular(store / _COMMIT_FILE, most=_MOST).decode()
+        commit, *rows = text.splitlines() or [""]
     except (FileNotFoundError, NotADirectoryError):
         raise StoreDamagedError(store, f"its objects are not in {store.parent}") from None
     except (OSError, ValueError) as error:

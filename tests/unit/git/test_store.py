@@ -188,6 +188,11 @@ def empty(path: Path) -> None:
     path.write_bytes(b"")
 
 
+def a_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
 def a_folder(path: Path) -> None:
     files.remove(path)
     path.mkdir()
@@ -212,6 +217,7 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "an empty commit file": lambda store: empty(store / "crosscourse-commit"),
     "a cut commit file": lambda store: cut(store / "crosscourse-commit"),
     "garbage in the commit file": lambda store: garbage(store / "crosscourse-commit"),
+    "a pipe for the commit file": lambda store: a_pipe(store / "crosscourse-commit"),
     "a folder for the commit file": lambda store: a_folder(store / "crosscourse-commit"),
     "no commit file": lambda store: (store / "crosscourse-commit").unlink(),
     "another commit": of_another_commit,
