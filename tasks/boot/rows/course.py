@@ -88,7 +88,7 @@ def first_worker(course: Course, *, seconds: int = _REGISTERING) -> Seen:
     """Give the guest what the worker needs, and start it. ``seconds``: how long it may take to be registered."""
     put_files(course, filled(course.spec.scenario.files, course.values))
     course.runner.prepare(course)
-    return registered(course, lambda: course.runner.start(course), seconds=seconds)
+    return start_worker(course, seconds=seconds)
 
 
 def put_files(course: Course, contents: Mapping[str, str]) -> None:
@@ -157,9 +157,9 @@ def worker_script(course: Course) -> str:
     return f"{exports}setsid {program} worker >>/run/worker.log 2>&1 </dev/null &\necho $! >/run/worker.pid\n"
 
 
-def start_worker(course: Course) -> Seen:
-    """Start the worker and wait until it is registered."""
-    return registered(course, lambda: course.runner.start(course))
+def start_worker(course: Course, *, seconds: int = _REGISTERING) -> Seen:
+    """Start the worker and wait until it is registered, ``seconds`` at most."""
+    return registered(course, lambda: course.runner.start(course), seconds=seconds)
 
 
 def registered(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -72,17 +72,15 @@ def checks(course: Course, installed: Installed) -> Iterator[Check]:
         yield Check(name=name, title="found, and told", act=partial(preflight.bad, name, fault), needs=("preflight",))
 
 
-def _preflight(course: Course, installed: Installed) -> _Preflight:
-    """In a native guest something may be said of what is the host's."""
-    allowed = installed.of_kernel if course.session.spec.machine is None else []
-    return _Preflight(session=course.session, installed=installed, allowed=allowed)
+def _preflight(course: Course, installed: Installed, more: Sequence[str] = ()) -> _Preflight:
+    """In a native guest something may be said of what is the host's; ``more``: texts of other lines that may be."""
+    of_host = installed.of_kernel if course.session.spec.machine is None else []
+    return _Preflight(session=course.session, installed=installed, allowed=[*of_host, *more])
 
 
 def small(course: Course, installed: Installed) -> Seen:
     """What is said of a small machine: nothing, but that it is small."""
-    preflight = _preflight(course, installed)
-    preflight.allowed = [*preflight.allowed, *installed.of_small]
-    return preflight.good()
+    return _preflight(course, installed, installed.of_small).good()
 
 
 def allow_kernel(session: Session, installed: Installed) -> None:
