@@ -35,6 +35,9 @@ _PACKAGE = re.compile(r"^(ok|FAIL)\s+([^\s(]\S*)(?:\s+(.*))?$")
 _GO_FAILURE = re.compile(r"^\s*--- FAIL: (\S+)")
 # Ginkgo's summary (https://onsi.github.io/ginkgo/): "  [FAIL] A thing [It] does something".
 _GINKGO_FAILURE = re.compile(r"^\s*\[(?:FAIL|PANICKED!?|TIMEDOUT|INTERRUPTED)\] (.+)$")
+# Of a whole test in Go, not of a part of one; and ginkgo's sum of a suite, which is one test in Go's eyes.
+_GO_TEST = re.compile(r"^--- (PASS|SKIP): ")
+_GINKGO_SUM = re.compile(r"^SUCCESS! -- (\d+) Passed \|.* (\d+) Pending \|.* (\d+) Skipped")
 _MAX_NAMED = 12
 
 
@@ -137,7 +140,7 @@ def test(spec: SourceTests, at: Places) -> None:
         at.status("downloading modules")
         go_modules.download(at, [*go.listing("-test", *spec.flags), *spec.packages], env, at.source, spec.source)
     # Not from Go's cache of results: a step that is done again is done. Vet is for whoever writes the code.
-    command: list[str | Path] = ["go", "test", "-count=1", "-vet=off", *spec.flags]
+    command: list[str | Path] = ["go", "test", "-v", "-count=1", "-vet=off", *spec.flags]
     if emulator:
         command += ["-exec", shlex.quote(str(emulator))]
     at.status("testing")
@@ -160,12 +163,28 @@ def test(spec: SourceTests, at: Places) -> None:
             f"tests of '{spec.source}'", f"there are none in {' '.join(spec.packages)}", "Name other packages."
         )
     count = plural(len(passed), "package", "packages")
-    at.report(f"{spec.source}: {count} passed" + (f" for {spec.target}" if spec.target else ""))
+    done, skipped = counted(said)
+    at.report(
+        f"{spec.source}: {count} passed{f' for {spec.target}' if spec.target else ''}: "
+        f"{plural(done, 'test', 'tests')}{f', {skipped} skipped' if skipped else ''}"
+    )
 
 
 def packages(output: str) -> list[str]:
     """The packages that passed, by what ``go test`` printed."""
     return [match.group(2) for line in _lines(output) if (match := _PACKAGE.match(line)) and match.group(1) == "ok"]
+
+
+def counted(output: str) -> tuple[int, int]:
+    """How many tests passed and how many were skipped, by what ``go test -v`` printed of a run without a failure.
+
+    Counted are whole tests of Go; of ginkgo its specs, in place of the test of Go that runs them.
+    """
+    lines = _lines(output)
+    whole = [match.group(1) for line in lines if (match := _GO_TEST.match(line))]
+    sums = [[int(number) for number in match.groups()] for line in lines if (match := _GINKGO_SUM.match(line))]
+    passed = whole.count("PASS") - len(sums) + sum(row[0] for row in sums)
+    return passed, whole.count("SKIP") + sum(pending + skipped for _, pending, skipped in sums)
 
 
 def failures(output: str) -> list[str]:

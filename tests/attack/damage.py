@@ -235,6 +235,7 @@ def _follow(session: Session, ended: Ended, sort: Sort) -> list[str]:
 _QUOTED = r"[`'\"]?(?P<path>[^\s`'\",;]+)[`'\"]?"
 # What a remedy says, and what is done then.
 REMEDIES: Sequence[tuple[str, str]] = (
+    (r"(?P<lines>rm (?!-)[\w./-]+ && git -C [\w./-]+ reset --quiet)$", "lines"),
     (rf"rm -rf? (?:-- )?{_QUOTED}", "remove"),
     (rf"mv {_QUOTED} \S+", "remove"),
     (rf"[Rr]emove (?:the (?:folder|file) )?{_QUOTED}(?=[,.;: ]|$)", "remove"),
@@ -255,6 +256,9 @@ def follow(ground: Ground, text: str) -> str:
             match = re.search(pattern, line)
             if not match:
                 continue
+            if kind == "lines":
+                done = subprocess.run(["sh", "-ec", match["lines"]], cwd=ground.root, check=False, capture_output=True)
+                return match["lines"] if done.returncode == 0 else ""
             if kind == "remove":
                 path = _path(ground, match["path"].rstrip("."))
                 if path is None:

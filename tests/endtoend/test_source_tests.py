@@ -19,11 +19,12 @@ def run(workspace: Workspace, *words: str, expect: int = 0) -> str:
 
 
 def test_passes_and_is_done_once(built: Workspace) -> None:
-    assert "printer: 1 package passed\n" in run(built, "test-source")
+    assert "printer: 1 package passed: 1 test\n" in run(built, "test-source")
     assert "Up to date" in run(built, "test-source:printer")
-    assert "go test -count=1" in (built.root / "build/printer/logs/test-source-printer.log").read_text()
+    assert "go test -v -count=1" in (built.root / "build/printer/logs/test-source-printer.log").read_text()
     assert built.build().done == set()
-    built.edit("releases/printer.toml", 'test = ["./cmd/goprinter"]', 'test = ["./cmd/goprinter"]\ntest-flags = ["-v"]')
+    packages = 'test = ["./cmd/goprinter"]'
+    built.edit("releases/printer.toml", packages, f'{packages}\ntest-flags = ["-test.short"]')
     assert "flags changed" in run(built, "plan", "test-source")
     assert built.build().done == set()
 
@@ -56,7 +57,7 @@ def test_for_a_target_under_emulation(built: Workspace) -> None:
             (built.bin / name).unlink(missing_ok=True)
             (built.bin / name).symlink_to(found)
     try:
-        assert "printer: 1 package passed for armv7" in run(built, "test-source:armv7:printer")
+        assert "printer: 1 package passed for armv7: 1 test" in run(built, "test-source:armv7:printer")
     finally:
         for name in ("qemu-arm", "qemu-arm-static"):
             (built.bin / name).unlink(missing_ok=True)

@@ -3,7 +3,7 @@
 ``python -m tests.types TARGET [TYPE...]``, after ``./doit build:TARGET``. The target's programs run under user-mode
 emulation where this machine can't run them: registered with the kernel for a name space of users of their own (Linux
 6.7), so that nothing of this machine is changed. What the tests call beside the type is taken from the release's locked
-packages. Prints which tests ran; ends with 1 if one failed.
+packages, or where no root filesystem has it from a Debian mirror. Prints which tests ran; ends with 1 if one failed.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from crosscourse.debian import tree
+from crosscourse.debian import mirrors, pool, resolve, tree
+from crosscourse.engine.places import Places
 from crosscourse.formats.folder import unpack
 from crosscourse.manifest import locks
 from toolchains.emulators import find_emulator
@@ -45,8 +46,9 @@ class Tests:
     without: Mapping[str, str] = field(default_factory=dict)
 
 
+# What the scripts print before a test: "running" and its name in colour, or by shunit2 the function's name alone.
+_RAN = re.compile(r"^(?:running \x1b\S*?m(\w+)\x1b.*|(test_\w+))$", re.MULTILINE)
 _SHELL = ("bash", "grep", "sed", "findutils", "libtinfo6", "libpcre2-8-0", "libselinux1")
-_JQ = ("jq", "libjq1", "libonig5")
 TYPES = {
     "git": Tests(
         place="tests",
@@ -59,7 +61,7 @@ TYPES = {
     ),
     "pool": Tests(place="opt/resource-tests", packages=("findutils",)),
     "semver": Tests(place="opt/resource-tests", packages=_SHELL),
-    "hg": Tests(place="test", packages=(*_SHELL, *_JQ)),
+    "hg": Tests(place="test", packages=(*_SHELL, "jq", "procps")),
 }
 
 
@@ -82,7 +84,8 @@ def _tried(name: str, release: str, target: str, cache: Path) -> bool:
         root = Path(folder) / "root"
         unpack(ROOT / "build" / release / target / "rootfs" / name / "rootfs.tgz", root)
         lock = locks.read(ROOT / "releases" / "locks" / f"{release}.{target}.json")
-        _add(root, _packages(lock, name, tests.packages, cache))
+        (scratch := Path(folder) / "scratch").mkdir()
+        _add(root, _packages(lock, name, tests.packages, cache, scratch))
         shutil.copytree(ROOT / "sources" / release / f"{name}-resource" / "test", root / tests.place)
         _leave_out(root / tests.place, tests.without)
         for test, why in tests.without.items():
@@ -97,7 +100,7 @@ def _tried(name: str, release: str, target: str, cache: Path) -> bool:
             said = done.stdout + done.stderr
             log = ROOT / "build" / release / "logs" / f"types-{target}-{name}.log"
             log.write_text(said)
-            ran = re.findall(r"^running \S*?(\w+)\x1b", said, re.MULTILINE)
+            ran = [colour or plain for colour, plain in _RAN.findall(said)]
             end = "all passed" if done.returncode == 0 else f"{ran[-1] if ran else script} failed, the rest did not run"
             print(f"{name} {target}: {len(ran)} ran, {end}; {os.path.relpath(log)}", flush=True)
             passed = passed and done.returncode == 0
@@ -115,14 +118,22 @@ def _leave_out(folder: Path, tests: Iterable[str]) -> None:
             script.write_text("".join(f"{line}\n" for line in script.read_text().splitlines() if line != call))
 
 
-def _packages(lock: locks.Lock, name: str, wanted: Iterable[str], cache: Path) -> list[Path]:
-    """The files of locked packages, of the suite that the type is of."""
-    suite = lock.sets[name].wanted.suite
-    keys = {key for made in lock.sets.values() if made.wanted.suite == suite for key in made.packages}
-    found = {lock.packages[key].name: lock.packages[key].sha256 for key in sorted(keys)}
-    if missing := [one for one in wanted if one not in found]:
-        sys.exit(f"{name}: its tests call {', '.join(missing)}, which no root filesystem of {suite} has: not locked")
-    return [cache / "debian" / "pool" / found[one][:2] / f"{found[one]}.deb" for one in wanted]
+def _packages(lock: locks.Lock, name: str, wanted: Sequence[str], cache: Path, scratch: Path) -> list[Path]:
+    """The files of packages, of the suite that the type is of: as they are locked for any root filesystem of it, those
+    that no root filesystem has as the suite has them now, with all that they need."""
+    of = lock.sets[name].wanted
+    keys = {key for made in lock.sets.values() if made.wanted.suite == of.suite for key in made.packages}
+    found = {package.name: package for key in sorted(keys) if (package := lock.packages[key]).name in wanted}
+    at = Places(
+        task="types", log=scratch / "log", scratch=scratch, caches=cache, needed={}, labels=(), show=lambda _line: None
+    )
+    if missing := tuple(one for one in wanted if one not in found):
+        mirror = mirrors.of_apt(at)
+        asked = locks.Wanted(suite=of.suite, architecture=of.architecture, packages=missing)
+        # What is locked stays as it is: a file that is there already is not replaced.
+        found |= {one.name: one for one in resolve.resolve(asked, mirror=mirror, at=at) if one.name not in found}
+        print(f"{name}: not locked, as {of.suite} has them: {', '.join(found[one].key for one in missing)}", flush=True)
+    return pool.fetch(list(found.values()), cache=cache, mirrors=mirrors.known(at, lock.date), status=at.status)
 
 
 def _add(root: Path, packages: list[Path]) -> None:

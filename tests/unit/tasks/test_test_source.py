@@ -9,7 +9,7 @@ import pytest
 from crosscourse.layout import Layout
 from crosscourse.manifest.load import load_manifest
 from tasks.kinds import TABLES
-from tasks.test_source import SourceTests, failures, packages, steps
+from tasks.test_source import SourceTests, counted, failures, packages, steps
 from toolchains.targets import get_target, host_goarch
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -48,6 +48,27 @@ def test_what_failed_is_named() -> None:
         "TestSuite (example.org/d)",
         "example.org/e [build failed]",
     ]
+
+
+VERBOSE = """=== RUN   TestOne
+=== RUN   TestOne/part
+--- PASS: TestOne (0.00s)
+    --- PASS: TestOne/part (0.00s)
+=== RUN   TestTwo
+--- SKIP: TestTwo (0.00s)
+PASS
+ok  \texample.org/a\t0.004s
+=== RUN   TestSuite
+Ran 12 of 17 Specs in 0.003 seconds
+\x1b[32mSUCCESS!\x1b[0m -- \x1b[32m12 Passed\x1b[0m | 0 Failed | 2 Pending | 3 Skipped
+--- PASS: TestSuite (0.00s)
+PASS
+ok  \texample.org/b\t0.004s
+"""
+
+
+def test_specs_are_counted_in_place_of_the_suite() -> None:
+    assert counted(VERBOSE) == (13, 6)
 
 
 def test_nothing_failed() -> None:
