@@ -90,6 +90,8 @@ def _tried(name: str, release: str, target: str, cache: Path) -> bool:
         _leave_out(root / tests.place, tests.without)
         for test, why in tests.without.items():
             print(f"{name} {target}: {test} is left out: {why}", flush=True)
+        # As runtimes of containers do.
+        (root / "etc" / "hosts").write_text("127.0.0.1 localhost\n")
         for part in ("dev", "proc", "tmp", "root"):
             (root / part).mkdir(exist_ok=True)
         passed = True
@@ -119,20 +121,20 @@ def _leave_out(folder: Path, tests: Iterable[str]) -> None:
 
 
 def _packages(lock: locks.Lock, name: str, wanted: Sequence[str], cache: Path, scratch: Path) -> list[Path]:
-    """The files of packages, of the suite that the type is of: as they are locked for any root filesystem of it, those
-    that no root filesystem has as the suite has them now, with all that they need."""
+    """The files of packages, of the suite that the type is of: as they are locked for any root filesystem of it; where
+    one is not locked all of them as the suite has them now, with what they need."""
     of = lock.sets[name].wanted
     keys = {key for made in lock.sets.values() if made.wanted.suite == of.suite for key in made.packages}
     found = {package.name: package for key in sorted(keys) if (package := lock.packages[key]).name in wanted}
     at = Places(
         task="types", log=scratch / "log", scratch=scratch, caches=cache, needed={}, labels=(), show=lambda _line: None
     )
-    if missing := tuple(one for one in wanted if one not in found):
+    if any(one not in found for one in wanted):
         mirror = mirrors.of_apt(at)
-        asked = locks.Wanted(suite=of.suite, architecture=of.architecture, packages=missing)
+        asked = locks.Wanted(suite=of.suite, architecture=of.architecture, packages=tuple(wanted))
         # What is locked stays as it is: a file that is there already is not replaced.
-        found |= {one.name: one for one in resolve.resolve(asked, mirror=mirror, at=at) if one.name not in found}
-        print(f"{name}: not locked, as {of.suite} has them: {', '.join(found[one].key for one in missing)}", flush=True)
+        found = {one.name: one for one in resolve.resolve(asked, mirror=mirror, at=at)}
+        print(f"{name}: not locked, as {of.suite} has them: {', '.join(found[one].key for one in wanted)}", flush=True)
     return pool.fetch(list(found.values()), cache=cache, mirrors=mirrors.known(at, lock.date), status=at.status)
 
 
