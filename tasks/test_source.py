@@ -23,7 +23,7 @@ from crosscourse.run import process
 from crosscourse.view.progress import plain_text, plural
 from tasks import go_modules, names
 from tasks.stages import tasks_of
-from toolchains import go
+from toolchains import caches, go, go_room
 from toolchains.emulators import find_emulator
 from toolchains.targets import Target, get_target, host_goarch
 
@@ -143,14 +143,12 @@ def test(spec: SourceTests, at: Places) -> None:
     command: list[str | Path] = ["go", "test", "-v", "-count=1", "-vet=off", *spec.flags]
     if emulator:
         command += ["-exec", shlex.quote(str(emulator))]
+    # Packages first: what follows a flag that Go does not know, as of ginkgo, is the test's (go help test).
+    command += [*(go.named(package, spec.import_path) for package in spec.packages), *spec.test_flags]
     at.status("testing")
     try:
-        # Packages first: what follows a flag that Go does not know, as of ginkgo, is the test's (go help test).
-        said = at.run(
-            [*command, *(go.named(package, spec.import_path) for package in spec.packages), *spec.test_flags],
-            env=env | {"GOTMPDIR": str(at.scratch)},
-            cwd=at.source,
-        )
+        with go_room.forgetting(at.caches / caches.GO):
+            said = at.run(command, env=env | {"GOTMPDIR": str(at.scratch)}, cwd=at.source)
     except process.CommandError as error:
         said = at.log.read_text(encoding="utf-8", errors="replace")
         failed = failures(said)

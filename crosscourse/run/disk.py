@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -13,6 +14,15 @@ _LITTLE, _FEW = 1 << 20, 8
 # A program that speaks of a full disk is believed where less is free than it may have given back.
 _NOT_MUCH = 2 << 30
 _SPOKEN = r"no space left|out of disk ?space|\bnospaceleft\b|\benospc\b|quota exceeded|\bedquot\b|disk (?:is )?full"
+
+
+# That one was full, at some time of this run.
+_full = threading.Event()
+
+
+def was_full() -> bool:
+    """Whether this run has met a full disk."""
+    return _full.is_set()
 
 
 def speaks_of_room(text: str) -> bool:
@@ -33,6 +43,8 @@ def full(folders: Iterable[str | Path], *, spoken: bool = False) -> list[str]:
             found.append(f"{folder}: {free // 1024} kB free")
         elif room.f_files and room.f_favail < _FEW:
             found.append(f"{folder}: {room.f_favail} more files possible")
+    if found:
+        _full.set()
     return found
 
 

@@ -160,6 +160,7 @@ def build_elsewhere(output: Path, spec: GoBuild, at: Places) -> None:
 def build_to(output: Path, spec: GoBuild, at: Places) -> None:
     """The same as ``build``, of a program that is not itself what the step makes."""
     # Here, not above: a build with nothing to do compiles nothing, and must start fast.
+    from toolchains import caches, go_room
     from toolchains.go_closure import closure
     from toolchains.go_memory import go_memory_settings
     from toolchains.go_standard import compile_once
@@ -177,16 +178,25 @@ def build_to(output: Path, spec: GoBuild, at: Places) -> None:
     at.read(found.reads)
     if spec.compiler and found.unseen:
         env["CGO_CFLAGS"] += f" -DCROSSCOURSE_INCLUDED={found.unseen[:16]}"
+    own, kept = {"GOCACHE": str(at.scratch / "go-build")}, at.caches / caches.GO
     if found.uncached:  # a macro for the assembler would be told in the program
-        env["GOCACHE"] = str(at.scratch / "go-build")
-    elif at.grant:
-        compile_once(
-            at.run, found.standard, flags=[*more, *flags], env=env | settings, folder=folder, status=at.status
-        )
-    at.status("compiling")
+        env |= own
     words = command(spec, output)
-    more += overlay(spec, at)
-    at.run([*words[:2], *more, *words[2:]], env=env | settings, cwd=folder)
+
+    def run(status: str, cache: dict[str, str]) -> None:
+        at.status(status)
+        at.run([*words[:2], *more, *words[2:]], env=env | settings | cache, cwd=folder)
+
+    with go_room.forgetting(kept):
+        if at.grant and not found.uncached:
+            compile_once(
+                at.run, found.standard, flags=[*more, *flags], env=env | settings, folder=folder, status=at.status
+            )
+        more += overlay(spec, at)
+        damaged = go_room.linked(lambda: run("compiling", {}), lambda: run("compiling without what Go kept", own))
+    if damaged:
+        at.report(f"the cache {kept.name} was damaged (objects that can't be linked): what was lost is made again")
+        caches.discard(kept)
 
 
 def overlay(spec: GoBuild, at: Places) -> list[str]:
