@@ -51,7 +51,7 @@ class Repository(DoitCmdBase):  # type: ignore[misc]  # doit has no type hints
                 "repository", "expected the name of one folder", "For example: ./doit repository apt"
             )
         folder = Path(os.environ.get("CROSSCOURSE_CWD") or Path.cwd(), names[0]).resolve()
-        found = list(self._built(graph.jobs_of(self.task_list)))
+        found = list(self._built(graph.jobs_of(self.task_list), project.layout.dist))
         self.dep_manager.close()
         if not found:
             raise CrosscourseError(
@@ -74,9 +74,13 @@ class Repository(DoitCmdBase):  # type: ignore[misc]  # doit has no type hints
             write_line(self.outstream, line)
         return 0
 
-    def _built(self, jobs: Sequence[Job]) -> Iterator[Path]:
-        """The packages that are there as they would be made now."""
-        making = [job for job in jobs if any(path.suffix == ".deb" for path in job.step.outputs.values())]
+    def _built(self, jobs: Sequence[Job], dist: Path) -> Iterator[Path]:
+        """The packages in ``dist`` that are there as they would be made now: others, a guest's, are for nobody."""
+        making = [
+            job
+            for job in jobs
+            if any(path.suffix == ".deb" and path.parent == dist for path in job.step.outputs.values())
+        ]
         graph.prefetch(making)
         for job in making:
             check = JobCheck(job)

@@ -122,6 +122,8 @@ def test_a_repository(packaged: Workspace, tmp_path: Path) -> None:
     def write(*words: str, expect: int | None = 0) -> str:
         return packaged.doit(f"release={RELEASE}", "repository", *words, expect=expect).text
 
+    # Of a higher version, for a guest to try an upgrade with.
+    packaged.doit(f"release={RELEASE}", "guest:armv7:newer:printer.deb")
     said = write(str(tmp_path / "apt"))
     assert "printer  1.0-1  arm64\nprinter  1.0-1  armhf\n2 packages in " in said
     assert (tmp_path / "apt/pool/main/p/printer" / deb(packaged).name).read_bytes() == deb(packaged).read_bytes()
