@@ -28,6 +28,17 @@ def own_tools(cache: Path, name: str) -> Path:
     return found
 
 
+def own_go_cache(cache: Path) -> None:
+    """Let ``cache`` have a build cache of Go of its own, with all that this user's has."""
+    shared = (cache / "go-build").resolve()
+    (cache / "go-build").unlink()
+
+    def copy(old: str, new: str) -> None:  # objects are never written over, entries are
+        (os.link if old.endswith("-d") else shutil.copy2)(old, new)
+
+    shutil.copytree(shared, cache / "go-build", copy_function=copy)
+
+
 def test_a_changed_tool_is_installed_again_when_something_is_made_by_it(built: Workspace, tmp_path: Path) -> None:
     before = built.package.read_bytes()
     cache = tmp_path / "cache"
@@ -49,9 +60,7 @@ def test_flipped_bytes_in_the_cache_of_go(built: Workspace, tmp_path: Path) -> N
     """Go would link them: it looks at the sizes of what it kept, and no further."""
     cache = tmp_path / "cache"
     use_own_results(built, cache)
-    shared = (cache / "go-build").resolve()
-    (cache / "go-build").unlink()
-    shutil.copytree(shared, cache / "go-build", copy_function=os.link)  # hard links: only others are written over
+    own_go_cache(cache)
     program = built.program("goprinter")
     before = program.read_bytes()
     kept = [
@@ -84,13 +93,7 @@ def test_objects_that_were_kept_while_a_disk_was_full(built: Workspace, tmp_path
     made = ("release=printer", "target=amd64", "compile:amd64:goprinter")
     cache = tmp_path / "cache"
     use_own_results(built, cache)
-    shared = (cache / "go-build").resolve()
-    (cache / "go-build").unlink()
-
-    def copy(old: str, new: str) -> None:  # what Go writes over is no link to this user's
-        (os.link if old.endswith("-d") else shutil.copy2)(old, new)
-
-    shutil.copytree(shared, cache / "go-build", copy_function=copy)
+    own_go_cache(cache)
     program = built.program("goprinter", "amd64")
     built.doit(*made)
     before = program.read_bytes()
