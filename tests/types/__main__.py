@@ -20,9 +20,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from crosscourse.debian import mirrors, pool, resolve, tree
-from crosscourse.engine.places import Places
 from crosscourse.formats.folder import unpack
 from crosscourse.manifest import locks
+from tests.unit.places import make_places
 from toolchains.emulators import find_emulator
 from toolchains.targets import get_target, host_goarch
 
@@ -84,8 +84,7 @@ def _tried(name: str, release: str, target: str, cache: Path) -> bool:
         root = Path(folder) / "root"
         unpack(ROOT / "build" / release / target / "rootfs" / name / "rootfs.tgz", root)
         lock = locks.read(ROOT / "releases" / "locks" / f"{release}.{target}.json")
-        (scratch := Path(folder) / "scratch").mkdir()
-        _add(root, _packages(lock, name, tests.packages, cache, scratch))
+        _add(root, _packages(lock, name, tests.packages, cache, Path(folder)))
         shutil.copytree(ROOT / "sources" / release / f"{name}-resource" / "test", root / tests.place)
         _leave_out(root / tests.place, tests.without)
         for test, why in tests.without.items():
@@ -120,15 +119,13 @@ def _leave_out(folder: Path, tests: Iterable[str]) -> None:
             script.write_text("".join(f"{line}\n" for line in script.read_text().splitlines() if line != call))
 
 
-def _packages(lock: locks.Lock, name: str, wanted: Sequence[str], cache: Path, scratch: Path) -> list[Path]:
+def _packages(lock: locks.Lock, name: str, wanted: Sequence[str], cache: Path, folder: Path) -> list[Path]:
     """The files of packages, of the suite that the type is of: as they are locked for any root filesystem of it; where
     one is not locked all of them as the suite has them now, with what they need."""
     of = lock.sets[name].wanted
     keys = {key for made in lock.sets.values() if made.wanted.suite == of.suite for key in made.packages}
     found = {package.name: package for key in sorted(keys) if (package := lock.packages[key]).name in wanted}
-    at = Places(
-        task="types", log=scratch / "log", scratch=scratch, caches=cache, needed={}, labels=(), show=lambda _line: None
-    )
+    at = make_places(folder, caches=cache)
     if any(one not in found for one in wanted):
         mirror = mirrors.of_apt(at)
         asked = locks.Wanted(suite=of.suite, architecture=of.architecture, packages=tuple(wanted))
