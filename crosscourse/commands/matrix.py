@@ -32,7 +32,7 @@ from crosscourse.project import of_loader
 from crosscourse.run import process
 from crosscourse.view.text import write_line
 
-AXES = ("release", "target", "toolchain", "column")
+AXES = ("release", "target", "toolchain", "column", "each")
 MAIN = "crosscourse/start/main.py"
 # What is said of a failure fits into a table's footnote.
 _MOST = 300
@@ -42,7 +42,8 @@ _INDENTED = re.compile(r" {8}")
 
 
 def _axis(name: str) -> dict[str, Any]:
-    return {"name": name, "long": name, "type": list, "default": [], "help": f"only this {name}; can be said again"}
+    what = "scenario, of the columns that have a cell for each" if name == "each" else name
+    return {"name": name, "long": name, "type": list, "default": [], "help": f"only this {what}; can be said again"}
 
 
 Lineages = dict[str, str | dict[str, str]]
@@ -83,13 +84,14 @@ class MatrixCommand(DoitCmdBase):  # type: ignore[misc]  # doit has no type hint
         target: list[str],
         toolchain: list[str],
         column: list[str],
+        each: list[str],
         show: bool,
         again: bool,
         lineages: bool,
         pos_args: list[str] | None = None,  # doit passes options by name
     ) -> int:
         self.dep_manager.close()
-        options = {"release": release, "target": target, "toolchain": toolchain, "column": column}
+        options = {"release": release, "target": target, "toolchain": toolchain, "column": column, "each": each}
         if pos_args:
             raise CrosscourseError(" ".join(pos_args), "this command takes no names", "Narrow it: --release NAME.")
         project = of_loader(self.loader)

@@ -85,9 +85,7 @@ def state(matrix: Matrix, cell: Cell, results: Mapping[str, Result], lineages: M
     return "red" if result.found else "green"
 
 
-def page(
-    matrix: Matrix, cells: Iterable[Cell], results: Mapping[str, Result], lineages: Mapping[str, str]
-) -> str:
+def page(matrix: Matrix, cells: Iterable[Cell], results: Mapping[str, Result], lineages: Mapping[str, str]) -> str:
     """The page: a table for each release, a row for each target and compiler, and reasons below."""
     reasons: list[str] = []
     lines = [_HEAD.rstrip("\n")]

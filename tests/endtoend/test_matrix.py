@@ -48,6 +48,7 @@ def kept(workspace: Workspace) -> dict[str, dict[str, str]]:
 
 def test_cells_are_filled_kept_and_stale(workspace: Workspace) -> None:
     assert cells(workspace) == {"build": "unknown", "verify": "unknown", "boot/programs": "empty"}
+    assert cells(workspace, "--each", "programs") == {"boot/programs": "empty"}
     said = workspace.doit(*NARROW, "--column", "build").out
     assert "[1/1] printer/armv7/zig/build" in said
     assert cells(workspace) == {"build": "green", "verify": "unknown", "boot/programs": "empty"}
