@@ -22,7 +22,7 @@ from tasks.boot.specs import WorkerBoot
 _TOGETHER = ("programs", "flow", "flow", "unprivileged", "privileged", "fails", "put")
 
 # Seconds that a task may take to begin, on an emulated machine that has other work.
-_BEGINNING = 180
+_BEGINNING = 600
 
 
 def checks(session: Session, spec: WorkerBoot) -> Iterator[Check]:
