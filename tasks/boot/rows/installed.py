@@ -95,7 +95,8 @@ def _add_repository(session: Session, name: str) -> None:
 def _accept(session: Session, given: Delivery) -> None:
     """Have dpkg take packages for another architecture than its own, if the release's are."""
     if given.foreign:
-        _run(session, f"dpkg --add-architecture {given.foreign}")
+        # Its path, because the guest's shell has a dpkg of its own.
+        _run(session, f"/usr/bin/dpkg --add-architecture {given.foreign}")
 
 
 def add_repositories(session: Session, given: Delivery) -> None:
