@@ -76,7 +76,7 @@ def test_apt_has_the_last_word() -> None:
         rows(guest)["install"].act()
 
 
-@pytest.mark.parametrize(("foreign", "first"), [("", "apt-get"), ("armhf", "dpkg --add-architecture armhf")])
+@pytest.mark.parametrize(("foreign", "first"), [("", "apt-get"), ("armhf", "/usr/bin/dpkg --add-architecture armhf")])
 def test_packages_for_another_architecture_are_let_in_before_apt_reads_their_list(foreign: str, first: str) -> None:
     guest = Guest({"dpkg-query": "1-1"})
     rows(guest, msgspec.structs.replace(GIVEN, foreign=foreign))["install"].act()
