@@ -24,9 +24,13 @@ SAID = "made by a RUN of the Dockerfile"
 # Seconds: the builder copies what it stores more than once, on an emulated disk.
 _LIMIT = 2700
 
-# What is copied is linked statically, as nothing else is in the image; no other image has to be fetched.
-DOCKERFILE = f"""FROM scratch
-COPY busybox /bin/busybox
+# Where the build finds the registry: it speaks to one without TLS only where that is on its own machine, so there it is
+# passed on from (containerd 1.2, remotes/docker/resolver.go: `strings.HasPrefix(base.Host, "localhost:")`).
+_PASSED_ON = 5000
+
+# Of an image that is in the registry, and without COPY: BuildKit of 2019 copies by an image of its own, which is on
+# Docker Hub only (frontend/dockerfile/dockerfile2llb/convert.go: `DefaultCopyImage`).
+DOCKERFILE = f"""FROM localhost:{_PASSED_ON}/{pipeline.REPOSITORY}
 RUN ["/bin/busybox", "sh", "-c", "echo '{SAID}' >/made"]
 """
 
@@ -57,10 +61,11 @@ def configuration(port: int, understood: Registry) -> dict[str, Any]:
         pipeline.resource(IMAGE, port, pipeline.REPOSITORY, understood),
         pipeline.resource(BUILDER, port, REPOSITORY, understood),
     ]
-    write = f"set -e; cp /bin/busybox source/; cat >source/Dockerfile <<'END'\n{DOCKERFILE}END\n"
+    write = f"set -e; cat >source/Dockerfile <<'END'\n{DOCKERFILE}END\n"
+    pass_on = f"busybox nc -ll -p {_PASSED_ON} -e busybox nc {pipeline.HOST} {port} </dev/null >/dev/null 2>&1 &"
     build = task(
         "build",
-        "exec build",
+        f"{pass_on} exec build",
         image=BUILDER,
         privileged=True,
         inputs=[{"name": "source"}],

@@ -13,7 +13,7 @@ from tasks.boot.session import DEBIAN, FIRST, NEWER, TOP, Session, start
 from tasks.boot.specs import Delivery
 
 # Seconds that apt may take on an emulated machine, from an SD card.
-_APT = 1200
+_APT = 3600
 # Seconds that Debian's init may take to have started all; the set-up, which makes a key; and a look at all files.
 _STARTING = 400
 _SETTING_UP = 300

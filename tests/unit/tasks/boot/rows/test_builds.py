@@ -8,7 +8,7 @@ from typing import Any
 from crosscourse.formats import oci
 from crosscourse.manifest.boot import Registry
 from tasks.boot.host.registry import digest
-from tasks.boot.rows import builds
+from tasks.boot.rows import builds, pipeline
 
 
 class Store:
@@ -56,6 +56,14 @@ def test_the_last_task_runs_in_what_the_one_before_it_built() -> None:
     assert [step["task"] for step in tasks] == ["write", "build", "run"]
     assert builds.DOCKERFILE in tasks[0]["config"]["run"]["args"][-1]
     assert tasks[1]["privileged"]
+    # What the build takes its base from is the registry, passed on from where it may be without TLS.
+    base = builds.DOCKERFILE.split()[1]
+    (at, _, repository) = base.partition("/")
+    assert (
+        f"nc -ll -p {at.removeprefix('localhost:')} -e busybox nc {pipeline.HOST} 5000 "
+        in tasks[1]["config"]["run"]["args"][-1]
+    )
+    assert repository == pipeline.REPOSITORY
     assert tasks[2]["image"] in {output["name"] for output in tasks[1]["config"]["outputs"]}
     resources = {resource["name"] for resource in found["resources"]}
     assert {step["get"] for step in job["plan"] if "get" in step} == resources
