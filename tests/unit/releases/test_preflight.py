@@ -119,6 +119,18 @@ def test_a_good_machine_is_silent(machine: Machine) -> None:
     assert machine.look() == ([], 0)
 
 
+def on_armv6(machine: Machine, script: str) -> None:
+    """An ARMv6 processor, and what the worker's program does there."""
+    machine.program("uname", "case $1 in -r) echo 6.1.0-rpi ;; -m) echo armv6l ;; esac")
+    machine.write("usr/lib/concourse/bin/concourse", f"#!/bin/sh\n{script}\n")
+    (machine.root / "usr/lib/concourse/bin/concourse").chmod(0o755)
+
+
+def test_a_program_for_armv6_may_run_on_one(machine: Machine) -> None:
+    on_armv6(machine, "echo 8.2.5")
+    assert machine.look() == ([], 0)
+
+
 def old_cgroups(machine: Machine, *controllers: str) -> None:
     machine.remove("sys/fs/cgroup")
     for name in controllers:
@@ -338,8 +350,8 @@ FAULTS: dict[str, tuple[Callable[[Machine], None], str, int]] = {
         1,
     ),
     "processor": (
-        lambda m: m.program("uname", "case $1 in -r) echo 6.1.0-rpi ;; -m) echo armv6l ;; esac"),
-        "error: this processor is an ARMv6",
+        lambda m: on_armv6(m, "kill -ILL $$"),
+        "error: this processor is an ARMv6, the package is for ARMv7",
         2,
     ),
     "clock": (
