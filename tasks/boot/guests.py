@@ -15,10 +15,11 @@ from crosscourse.manifest.installed import Installed
 from crosscourse.manifest.locks import Lock
 from crosscourse.manifest.model import Boot, Manifest
 from tasks import names
-from tasks.boot import specs, works
+from tasks.boot import specs
 from tasks.boot.guest import packages
 from tasks.boot.guest import works as guest_works
 from tasks.boot.host import works as host_works
+from tasks.boot.works.host import look_at_host
 from tasks.package import deb
 from tasks.package import steps as package
 from tasks.package.managed import ManagedPackage
@@ -137,7 +138,7 @@ def _host(target: Target, boot: Boot, *, native: bool) -> Step:
             worker=isinstance(boot, BootWorker),
             servers=sorted({server.kind for server in boot.server.values()}) if isinstance(boot, BootWorker) else [],
         ),
-        work=works.look_at_host,
+        work=look_at_host,
         place=Path("/"),
         probe=_missing,
         result=_is_there,

@@ -4,28 +4,20 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from crosscourse import files
 from crosscourse.errors import CrosscourseError
 from tasks.boot import report, specs
 from tasks.boot.host.place import run_folder
-from tasks.boot.rows import all_in_one, browse, builds, image, installed, programs, small, types, worker
-from tasks.boot.session import Session, start
+from tasks.boot.session import Session
 
 if TYPE_CHECKING:
     from crosscourse.engine.places import Places
 
-_ROWS = {
-    "worker": worker,
-    "types": types,
-    "image": image,
-    "builds": builds,
-    "all-in-one": all_in_one,
-    "small": small,
-}
+B = TypeVar("B", bound=specs.Boot)
 # Seconds for all rows. A machine that is emulated on slow hardware may take several times what is usual.
 LIMIT = 2400
 # More of them where packages are installed: dpkg reads and writes hundreds of megabytes, twice.
@@ -36,8 +28,8 @@ class BootError(CrosscourseError):
     """A boot in which not every row passed; ``found`` is the report."""
 
 
-def run(spec: specs.Boot, at: Places) -> None:
-    """Boot, try, report. Raises BootError unless every row passed."""
+def run(spec: B, at: Places, checks: Callable[[Session, B], Iterator[report.Check]]) -> None:
+    """Boot, try what ``checks`` has, report. Raises BootError unless every row passed."""
     logs = at.place
     files.remove(logs)
     logs.mkdir(parents=True)
@@ -45,7 +37,7 @@ def run(spec: specs.Boot, at: Places) -> None:
     more = _INSTALLING if spec.delivery else 0
     with run_folder(at) as folder, ExitStack() as stack:
         session = Session(spec=spec, at=at, folder=folder, logs=logs, stack=stack)
-        found = report.try_all(list(_checks(session)), at.status, until=started + LIMIT + more)
+        found = report.try_all(list(checks(session, spec)), at.status, until=started + LIMIT + more)
         if session.started is not None and not report.succeeded(found):
             time.sleep(2)  # the worker's log is copied to the host every second
     _report(session, found, time.monotonic() - started)
@@ -75,16 +67,3 @@ def _conditions(spec: specs.Boot) -> str:
     scenario = spec.scenario
     how = "installed, " if spec.delivery else ""
     return f"{how}runtime {scenario.runtime}, cgroup v{scenario.cgroup}, {scenario.volumes} volumes"
-
-
-def _checks(session: Session) -> Iterator[report.Check]:
-    spec = session.spec
-    if isinstance(spec, specs.WorkerBoot):
-        yield from _ROWS[spec.scenario.rows].checks(session, spec)
-    elif isinstance(spec, specs.UnitBoot):
-        assert spec.delivery is not None
-        yield from installed.checks(session, spec.delivery)
-    elif isinstance(spec, specs.ProgramsBoot):
-        yield report.Check(name="boot", title="the guest is up", act=lambda: start(session))
-        yield from programs.checks(spec, lambda: session.guest)
-        yield from browse.checks(session, spec)

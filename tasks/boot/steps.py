@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from crosscourse import files
@@ -17,12 +17,22 @@ from crosscourse.manifest.boot import BootPrograms, BootWorker, Scenario
 from crosscourse.manifest.locks import Wanted
 from crosscourse.manifest.model import Boot, Manifest
 from tasks import names
-from tasks.boot import guests, specs, works
+from tasks.boot import guests, specs
 from tasks.boot.guest import packages
+from tasks.boot.works import all_in_one, builds, image, programs, small, types, unit, worker
 from toolchains.machines import check_name, machine_of, machines_of
 from toolchains.targets import Target, get_target, host_goarch, host_target
 
 PROGRAMS, INSTALLED = "programs", "deb"
+# By `rows` of a scenario.
+_WORKS: dict[str, Callable[[Any, Places], None]] = {
+    "worker": worker.boot,
+    "types": types.boot,
+    "image": image.boot,
+    "builds": builds.boot,
+    "all-in-one": all_in_one.boot,
+    "small": small.boot,
+}
 # MiB that the emulator and the servers take beside the guest's own memory; measured, rounded up.
 _BESIDE = 700
 
@@ -72,10 +82,10 @@ def steps(manifest: Manifest, layout: Layout, target: str, *, native: bool = Fal
             browse=boot.browse,
             browser=guests.browser() if boot.browse else (),
         )
-        yield _boot(layout, machine, "boot", PROGRAMS, spec, spec.browser)
+        yield _boot(layout, machine, "boot", PROGRAMS, spec, spec.browser, programs.boot)
         if boot.installed:
             spec = specs.UnitBoot(**_common(manifest, machine, boot, native=native, debian=True))
-            yield _boot(layout, machine, "boot", INSTALLED, spec, ())
+            yield _boot(layout, machine, "boot", INSTALLED, spec, (), unit.boot)
 
 
 def _paths(manifest: Manifest, boot: BootPrograms) -> dict[str, str]:
@@ -154,7 +164,7 @@ def _scenarios(
             make = _all_in_one if scenario.rows == "all-in-one" else _worker
             spec = make(manifest, layout, target, boot, scenario, native=native)
             needs = filter(None, (spec.image, spec.builder, spec.stand_ins, spec.web, spec.fly, *spec.browser))
-            yield _boot(layout, target, group, name, spec, tuple(needs))
+            yield _boot(layout, target, group, name, spec, tuple(needs), _WORKS[scenario.rows])
 
 
 def _has_machine(target: Target, scenario: Scenario) -> bool:
@@ -220,14 +230,16 @@ def _worker(
     )
 
 
-def _boot(layout: Layout, target: Target, group: str, name: str, spec: specs.Boot, needs: tuple[str, ...]) -> Step:
+def _boot(
+    layout: Layout, target: Target, group: str, name: str, spec: specs.Boot, needs: tuple[str, ...], work: Any
+) -> Step:
     logs = layout.report(target.name, "boot") / name
     return Step(
         name=names.boot(target.name, group, name),
         stage="boot",
         doc=f"{name} in {guests.kind(spec.machine)}",
         spec=spec,
-        work=works.boot,
+        work=work,
         needs=(*_tried(spec), spec.system, *needs),
         after=(names.guest(target.name, "host"),),
         # One machine at a time: each takes all processors, and times are to be compared.

@@ -10,7 +10,7 @@ from tasks.boot.report import Check, RowError, Seen, expect
 from tasks.boot.rows.course import NAME, Course
 from tasks.boot.rows.pipeline import HOST
 from tasks.boot.session import DEBIAN, FIRST, NEWER, TOP, Session, start
-from tasks.boot.specs import Delivery
+from tasks.boot.specs import Delivery, UnitBoot
 
 # Seconds that apt may take on an emulated machine, from an SD card.
 _APT = 3600
@@ -26,6 +26,12 @@ _NOT_OURS = (
 # Control groups of processes that are in none of systemd's units, as containers are.
 _OUTSIDE = "grep -h ^0:: /proc/[0-9]*/cgroup 2>/dev/null | grep -Ev '^0::/$|\\.(service|scope)(/|$)' | sort -u"
 _BEFORE, _AFTER = "/run/files-before", "/run/files-after"
+
+
+def of_unit(session: Session, spec: UnitBoot) -> Iterator[Check]:
+    """The rows of a boot of a package."""
+    assert spec.delivery is not None
+    yield from checks(session, spec.delivery)
 
 
 def checks(session: Session, given: Delivery) -> Iterator[Check]:

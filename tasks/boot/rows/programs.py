@@ -9,14 +9,21 @@ from typing import TYPE_CHECKING
 from crosscourse.manifest.boot import BootProgram
 from tasks.boot.guest.machine import Guest
 from tasks.boot.report import Check, Seen, expect
-from tasks.boot.session import TOP
+from tasks.boot.rows import browse
+from tasks.boot.session import TOP, Session, start
 
 if TYPE_CHECKING:
     from tasks.boot.specs import ProgramsBoot
 
 
-def checks(spec: ProgramsBoot, guest: Callable[[], Guest]) -> Iterator[Check]:
-    """A check for each program."""
+def checks(session: Session, spec: ProgramsBoot) -> Iterator[Check]:
+    """A row for each program, and for each page that one serves."""
+    yield Check(name="boot", title="the guest is up", act=lambda: start(session))
+    yield from _each(spec, lambda: session.guest)
+    yield from browse.checks(session, spec)
+
+
+def _each(spec: ProgramsBoot, guest: Callable[[], Guest]) -> Iterator[Check]:
     for name, program in spec.programs.items():
         artifact, *words = program.command
         place = f"{TOP}/{spec.root}/{spec.paths[artifact]}"

@@ -1,10 +1,10 @@
-"""The work of a boot; what is costly to load is loaded when it is done."""
+"""The work that looks at this machine before a boot."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.boot.specs import Boot, Host
+from tasks.boot.specs import Host
 
 if TYPE_CHECKING:
     from crosscourse.engine.places import Places
@@ -21,10 +21,3 @@ def look_at_host(spec: Host, _at: Places) -> None:
     else:
         needs = prerequisites.needs(spec.machine, worker=spec.worker)
     prerequisites.require([*needs, *prerequisites.of_servers(spec.servers)])
-
-
-def boot(spec: Boot, at: Places) -> None:
-    """Boot, try, report."""
-    from tasks.boot import run
-
-    run.run(spec, at)

@@ -1,0 +1,18 @@
+"""The work of a boot with the rows `types`: each resource type."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks.boot.specs import WorkerBoot
+
+if TYPE_CHECKING:
+    from crosscourse.engine.places import Places
+
+
+def boot(spec: WorkerBoot, at: Places) -> None:
+    """Boot, try, report. Raises BootError unless every row passed."""
+    from tasks.boot import run
+    from tasks.boot.rows import types
+
+    run.run(spec, at, types.checks)
