@@ -70,8 +70,8 @@ class _Main(DoitMain):  # type: ignore[misc]  # doit has no type hints
         if first == "--version":
             self.print_version()
             return 0
-        if first in ("--help", "-h"):
-            all_args = ["help"]
+        if "--help" in all_args or "-h" in all_args:
+            all_args = _of_help(all_args)
         try:
             options, rest = CmdParse([CmdOption(option) for option in loader.cmd_options]).parse_only(all_args)
         except CmdParseError:  # they may be options of `run`, which goes without saying
@@ -90,6 +90,13 @@ class _Main(DoitMain):  # type: ignore[misc]  # doit has no type hints
         except InvalidCommand as error:
             error.cmd_used, error.bin_name = name, self.BIN_NAME
             raise
+
+
+def _of_help(words: list[str]) -> list[str]:
+    """The words that ask for help of the command or task that is named first; of all, if none is."""
+    plain = [word for word in words if not word.startswith("-")]
+    named = [word for word in plain if "=" not in word]
+    return [*(word for word in plain if "=" in word), "help", *named[:1]]
 
 
 def _as_command(error: UnknownNameError, words: list[str], commands: Any) -> UnknownNameError:

@@ -91,6 +91,17 @@ def test_words_that_are_none(workspace: Workspace, words: list[str], said: str) 
     assert "Traceback" not in outcome.text
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["matrix", "--help"], "--each"),
+        (["clean", "-h"], "--dry-run"),
+    ],
+)
+def test_help_may_be_asked_for_by_an_option(workspace: Workspace, words: list[str], said: str) -> None:
+    assert said in workspace.doit("release=printer", *words).out
+
+
 def test_variables_of_the_environment(workspace: Workspace) -> None:
     assert "whole number" in workspace.doit("list", expect=3, CROSSCOURSE_RETRIES="many").err
     assert "Did you mean 'CROSSCOURSE_RETRIES'" in workspace.doit("list", expect=3, CROSSCOURSE_RETRY="3").err
