@@ -24,8 +24,9 @@ from toolchains.machines import check_name, machine_of, machines_of
 from toolchains.targets import Target, get_target, host_goarch, host_target
 
 PROGRAMS, INSTALLED = "programs", "deb"
+_Work = Callable[[Any, Places], None]
 # By `rows` of a scenario.
-_WORKS: dict[str, Callable[[Any, Places], None]] = {
+_WORKS: dict[str, _Work] = {
     "worker": worker.boot,
     "types": types.boot,
     "image": image.boot,
@@ -231,7 +232,7 @@ def _worker(
 
 
 def _boot(
-    layout: Layout, target: Target, group: str, name: str, spec: specs.Boot, needs: tuple[str, ...], work: Any
+    layout: Layout, target: Target, group: str, name: str, spec: specs.Boot, needs: tuple[str, ...], work: _Work
 ) -> Step:
     logs = layout.report(target.name, "boot") / name
     return Step(

@@ -69,7 +69,7 @@ def names() -> set[str]:
     found = {*read_toml(ROOT / "toolchains/targets.toml")}
     for path in (ROOT / "releases").glob("*.toml"):
         manifest = read_toml(path)
-        found |= {path.stem, *manifest["release"].get("versions", ())}
+        found.add(path.stem)
         for table in ("artifact", "source", "image", "package", "assets"):
             found |= {*manifest.get(table, ())}
     return found
