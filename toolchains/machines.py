@@ -21,12 +21,13 @@ class MachineError(CrosscourseError):
 class Machine(Strict, frozen=True, kw_only=True):
     """A whole machine of a target, emulated, and the Debian kernel that runs on it.
 
-    ``title``: for people. ``emulator``: a program of qemu. ``type``, ``cpu``: its ``-machine`` and ``-cpu``.
-    ``processors``, ``memory`` (MiB): those that a board has; None where any number will do. ``console``: the kernel's
-    device. ``arguments``: more of its command line. ``clock``: whether it knows the time when it starts. ``kernel``: a
-    package of Debian; ``dtb``: the file in it that describes the board. ``devices``: how it has its disks, its network
-    and the line to the host (see tasks/boot/guest/devices.py). ``disk_modules``: drivers of disks, for the initial file
-    system; ``modules``: those of all else.
+    ``title``: for people. ``emulator``: a program of qemu. ``type``, ``cpu``: its ``-machine`` and ``-cpu``;
+    ``options``: more of its command line. ``processors``, ``memory`` (MiB): those that a board has; None where any
+    number will do. ``console``: the kernel's device; ``arguments``: more of the kernel's command line. ``clock``:
+    whether it knows the time when it starts. ``kernel``: a package of Debian; ``dtb``: the file in it that describes
+    the board. ``devices``: how it has its disks, its network and the line to the host (see
+    tasks/boot/guest/devices.py). ``disk_modules``: drivers of disks, for the initial file system; ``modules``: those of
+    all else.
     """
 
     name: str = ""
@@ -34,6 +35,7 @@ class Machine(Strict, frozen=True, kw_only=True):
     emulator: str
     type: str
     cpu: str
+    options: tuple[str, ...] = ()
     processors: int | None = None
     memory: int | None = None
     console: str

@@ -129,7 +129,8 @@ def command(
     told = [f"console={machine.console} panic=-1 loglevel=4", machine.arguments, *found.arguments, arguments]
     words: list[str | Path] = [machine.emulator, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
     words += ["-machine", machine.type, "-cpu", machine.cpu, "-smp", str(machine.processors or PROCESSORS)]
-    words += ["-m", str(memory), "-accel", "tcg,thread=multi", "-kernel", system.kernel, "-initrd", system.initramfs]
+    words += ["-m", str(memory), "-accel", "tcg", *machine.options]
+    words += ["-kernel", system.kernel, "-initrd", system.initramfs]
     words += ["-dtb", system.dtb] if system.dtb else []
     return [*words, "-append", " ".join(filter(None, told)), "-serial", f"file:{console}", *found.options]
 

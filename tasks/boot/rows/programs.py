@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from crosscourse.manifest.boot import BootProgram
-from tasks.boot.guest.machine import Guest
 from tasks.boot.report import Check, Seen, expect
 from tasks.boot.rows import browse
 from tasks.boot.session import TOP, Session, start
@@ -19,21 +18,20 @@ if TYPE_CHECKING:
 def checks(session: Session, spec: ProgramsBoot) -> Iterator[Check]:
     """A row for each program, and for each page that one serves."""
     yield Check(name="boot", title="the guest is up", act=lambda: start(session))
-    yield from _each(spec, lambda: session.guest)
+    yield from _each(session, spec)
     yield from browse.checks(session, spec)
 
 
-def _each(spec: ProgramsBoot, guest: Callable[[], Guest]) -> Iterator[Check]:
+def _each(session: Session, spec: ProgramsBoot) -> Iterator[Check]:
     for name, program in spec.programs.items():
         artifact, *words = program.command
         place = f"{TOP}/{spec.root}/{spec.paths[artifact]}"
-        yield _check(name, program, guest, [place, *words])
+        yield _check(session, name, program, [place, *words])
 
 
-def _check(name: str, program: BootProgram, guest: Callable[[], Guest], words: list[str]) -> Check:
-
+def _check(session: Session, name: str, program: BootProgram, words: list[str]) -> Check:
     def act() -> Seen:
-        answer = guest().run(shlex.join(words))
+        answer = session.guest.run(shlex.join(words))
         said = answer.text.strip()
         expect(answer.status == program.status, words[0], f"exit status {answer.status}, not {program.status}: {said}")
         expect(program.expect in said, words[0], f"printed {said!r}, without {program.expect!r}")

@@ -232,6 +232,11 @@ def test_the_command_line(target: str, emulator: str, type: str, console: str, b
     assert values(words, "-netdev") == ["user,id=net"]  # no port of the host is opened
 
 
+def test_a_machine_that_is_told_more() -> None:
+    words = words_of("armv6", Disk(name="card", image=Path("/s/card")))
+    assert words[words.index("-accel") :][:4] == ["-accel", "tcg", "-icount", "shift=3,sleep=on"]
+
+
 def test_one_port_of_the_guest_is_this_machines_alone() -> None:
     made = command(
         machine_of("armv7"), SYSTEM, [], memory=512, arguments="", line="agent", console="c", log="l",
@@ -256,6 +261,7 @@ def test_a_board_has_one_card_and_its_line_comes_by_the_network() -> None:
     words = words_of("armv7", card, name="raspi2b", system=system, memory=1024, arguments="crosscourse.cgroup=2")
     assert values(words, "-machine") == ["raspi2b"]
     assert values(words, "-smp") == ["4"]
+    assert values(words, "-icount") == []
     assert values(words, "-dtb") == ["/g/board.dtb"]
     assert values(words, "-drive") == ["if=sd,file=/s/card,,img,format=raw,cache=unsafe"]
     assert values(words, "-netdev") == [
