@@ -15,7 +15,7 @@ for _number in (signal.SIGINT, signal.SIGHUP):
 
 @pytest.fixture(autouse=True)
 def _back_where_it_began() -> Iterator[None]:
-    """A test may go to its own folder, which is removed after it: the next one does not begin in a folder that is not."""
+    """A test may go to its own folder, which is removed after it; the next one is not to begin there."""
     began = Path.cwd()
     yield
     os.chdir(began)
