@@ -21,13 +21,13 @@ from doit.cmd_base import DoitCmdBase
 from crosscourse import files
 from crosscourse.commands import matrix_kept
 from crosscourse.commands.base import flag
-from crosscourse.commands.matrix_kept import Result, State
+from crosscourse.commands.matrix_state import Result, Standing, State, summary
 from crosscourse.commands.run import ending_children
 from crosscourse.engine import graph, lineage
 from crosscourse.engine.lock import exclusive
 from crosscourse.errors import CrosscourseError, UnknownNameError
 from crosscourse.manifest import matrix as described
-from crosscourse.manifest.matrix import Cell, Matrix, why_not_yet
+from crosscourse.manifest.matrix import Cell, Matrix
 from crosscourse.project import of_loader
 from crosscourse.run import process
 from crosscourse.view.text import write_line
@@ -57,6 +57,10 @@ class _Known:
     lineages: dict[str, str] = field(default_factory=dict)
     cells: list[Cell] = field(default_factory=list)
 
+    def standing(self, matrix: Matrix) -> Standing:
+        """How all stands at this moment."""
+        return Standing(matrix=matrix, cells=self.cells, results=self.results, lineages=self.lineages)
+
 
 class MatrixCommand(DoitCmdBase):  # type: ignore[misc]  # doit has no type hints
     """Tries every release for every target by every C compiler, as far as it is not known yet, and writes a page."""
@@ -75,6 +79,7 @@ class MatrixCommand(DoitCmdBase):  # type: ignore[misc]  # doit has no type hint
         *map(_axis, AXES),
         flag("show", "try nothing: print how all cells stand, and write the page"),
         flag("again", "try those again that went wrong"),
+        flag("paired", "try those, too, of which each pair is shown by others"),
         flag("lineages", "print what the cells of this release are made from, as JSON (what this command asks itself)"),
     )
 
@@ -87,6 +92,7 @@ class MatrixCommand(DoitCmdBase):  # type: ignore[misc]  # doit has no type hint
         each: list[str],
         show: bool,
         again: bool,
+        paired: bool,
         lineages: bool,
         pos_args: list[str] | None = None,  # doit passes options by name
     ) -> int:
@@ -114,15 +120,15 @@ class MatrixCommand(DoitCmdBase):  # type: ignore[misc]  # doit has no type hint
                 raise CrosscourseError("matrix", "no cell is of all that was said", "./doit matrix --show lists all.")
             try:
                 if not show:
-                    _try_all(matrix, chosen, root, variables, known, log, again=again, say=self._say)
+                    _try_all(matrix, chosen, root, variables, known, log, again=again, paired=paired, say=self._say)
             finally:  # a person may have interrupted it
-                page = matrix_kept.page(matrix, known.cells, known.results, known.lineages)
-                files.write_text(root / matrix_kept.PAGE, page)
-        states = {cell: matrix_kept.state(matrix, cell, known.results, known.lineages) for cell in chosen}
+                standing = known.standing(matrix)
+                files.write_text(root / matrix_kept.PAGE, matrix_kept.page(standing))
+        states = {cell: standing.state(cell) for cell in chosen}
         if show:
-            for line in _listed(states, matrix, known):
+            for line in _listed(states, standing):
                 write_line(self.outstream, line)
-        for line in matrix_kept.summary(states.values()):
+        for line in summary(states.values()):
             write_line(self.outstream, f"{line}; see {matrix_kept.PAGE}")
         return 1 if "red" in states.values() and not show else 0
 
@@ -228,16 +234,20 @@ def _try_all(
     logs: Path,
     *,
     again: bool,
+    paired: bool,
     say: Any,
 ) -> None:
     """Fill the cells that are not known, each kept as soon as it is; what needs another one comes after it."""
 
     def now(cell: Cell) -> State:
-        return matrix_kept.state(matrix, cell, known.results, known.lineages)
+        return known.standing(matrix).state(cell)
 
-    wanted = [cell for cell in chosen if now(cell) in ("unknown", "stale", *(["red"] if again else []))]
+    asked = ("unknown", "stale", *(["red"] if again else []), *(["paired"] if paired else []))
+    wanted = [cell for cell in chosen if now(cell) in asked]
     width = max((len(cell.name) for cell in wanted), default=0)
     for number, cell in enumerate(wanted, 1):
+        if now(cell) not in asked:  # what was tried meanwhile stands for it
+            continue
         words = [*_words(matrix, cell.release, cell.toolchain, variables), f"target={cell.target}", cell.task]
         log = logs / f"{cell.name.replace('/', '-')}.log"
         started = time.monotonic()
@@ -275,12 +285,11 @@ def why(log: Path, error: process.CommandError) -> str:
     return (next((line.strip() for line in reversed(lines) if line.strip()), "") or error.found)[:_MOST]
 
 
-def _listed(states: Mapping[Cell, State], matrix: Matrix, known: _Known) -> Iterator[str]:
+def _listed(states: Mapping[Cell, State], standing: Standing) -> Iterator[str]:
     """A line for each cell."""
     width = max(len(cell.name) for cell in states)
     for cell, state in states.items():
-        result = known.results.get(cell.name)
-        why = matrix_kept.why(matrix, cell, known.lineages) or why_not_yet(matrix, cell)
-        said = why if state in ("empty", "unknown") else result.found if result else ""
+        result = standing.results.get(cell.name)
+        said = standing.why(cell) or (result.found if result else "")
         when = f"{result.day} " if result and state != "empty" else ""
         yield f"{cell.name:<{width}}  {state:<7}  {when}{said or ''}".rstrip()

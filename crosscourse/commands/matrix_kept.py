@@ -7,20 +7,18 @@ stale.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
 from crosscourse import files
+from crosscourse.commands.matrix_state import Result, Standing
 from crosscourse.errors import CrosscourseError
-from crosscourse.manifest.matrix import Cell, Matrix, why_empty, why_not_yet
+from crosscourse.manifest.matrix import Cell
 
 FILE = "docs/matrix.json"
 PAGE = "docs/matrix.md"
-# Of a cell: as it was found, found of something else than there is today, not tried, not to be tried.
-State = Literal["green", "red", "stale", "unknown", "empty"]
 _HEAD = """# The matrix
 
 Which release was built for which target by which C compiler, checked, started and booted, and what came of it. Made by
@@ -28,23 +26,12 @@ Which release was built for which target by which C compiler, checked, started a
 What is tried, and what is not, stands in [matrix.toml](matrix.toml), what was found in [matrix.json](matrix.json).
 
 **yes**: it went well. **no**: it did not. *Stale*: what it is made from (sources, patches, flags, tools, packages,
-the code that does the work) is not what it was then. ·: not tried yet. A number: not tried, or why not, as said below.
+the code that does the work) is not what it was then. ·: not tried yet. A number: what went wrong, or why it is not
+tried, as said below. In a column with `pairs`, a cell need not be tried where each two of its release, target, C
+compiler and scenario went well together in some other cell; `./doit matrix --paired` tries these, too.
 Days, times and machines stand in matrix.json, a line for each cell: those of another checkout may be copied here, and
 count where what they were made from is the same.
 """
-
-
-class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a cell. ``lineage``: of what was tried. ``found``: what went wrong; empty if nothing did.
-
-    ``day``: when, ``seconds``: how long it took (little where nothing had to be done), ``machine``: on what.
-    """
-
-    lineage: str
-    found: str
-    day: str
-    seconds: float
-    machine: str
 
 
 def read(root: Path) -> dict[str, Result]:
@@ -65,43 +52,23 @@ def write(root: Path, results: Mapping[str, Result]) -> None:
     files.write_text(root / FILE, "{\n" + ",\n".join(lines) + "\n}\n")
 
 
-def why(matrix: Matrix, cell: Cell, lineages: Mapping[str, str]) -> str | None:
-    """Why a cell is empty; None if it is not."""
-    said = why_empty(matrix, cell)
-    if said is None and lineages.get(cell.name) == "":
-        return f"its manifest has nothing for `{cell.column}`"
-    return said
-
-
-def state(matrix: Matrix, cell: Cell, results: Mapping[str, Result], lineages: Mapping[str, str]) -> State:
-    """How a cell stands. ``lineages``: today's, by the names of cells; empty where there is no such step."""
-    if why(matrix, cell, lineages) is not None:
-        return "empty"
-    result = results.get(cell.name)
-    if result is None:
-        return "unknown"
-    if result.lineage != lineages.get(cell.name):
-        return "stale"
-    return "red" if result.found else "green"
-
-
-def page(matrix: Matrix, cells: Iterable[Cell], results: Mapping[str, Result], lineages: Mapping[str, str]) -> str:
+def page(standing: Standing) -> str:
     """The page: a table for each release, a row for each target and compiler, and reasons below."""
     reasons: list[str] = []
     lines = [_HEAD.rstrip("\n")]
     rows: dict[tuple[str, str, str], dict[str, list[Cell]]] = {}
-    for cell in cells:
+    for cell in standing.cells:
         row = rows.setdefault((cell.release, cell.target, cell.toolchain), {})
         row.setdefault(cell.column, []).append(cell)
     shown = ""
     for (release, target, toolchain), columns in rows.items():
         if release != shown:
-            head = ["target", "C compiler", *matrix.column]
+            head = ["target", "C compiler", *standing.matrix.column]
             lines += ["", f"## {release}", "", _row(head), _row(["---"] * len(head))]
             shown = release
         told = [
-            "<br>".join(_words(matrix, cell, results, lineages, reasons) for cell in columns.get(column, ())) or "–"
-            for column in matrix.column
+            "<br>".join(_words(standing, cell, reasons) for cell in columns.get(column, ())) or "–"
+            for column in standing.matrix.column
         ]
         lines.append(_row([target, toolchain, *told]))
     lines += ["", "## Reasons", "", *(f"{number}. {_plain(reason)}" for number, reason in enumerate(reasons, 1))]
@@ -112,24 +79,18 @@ def _row(words: Iterable[str]) -> str:
     return f"| {' | '.join(words)} |"
 
 
-def _words(
-    matrix: Matrix,
-    cell: Cell,
-    results: Mapping[str, Result],
-    lineages: Mapping[str, str],
-    reasons: list[str],
-) -> str:
+def _words(standing: Standing, cell: Cell, reasons: list[str]) -> str:
     """A cell in words. ``reasons``: grows by what is said of it below."""
-    now = state(matrix, cell, results, lineages)
+    now = standing.state(cell)
     before = f"{cell.each} " if cell.each else ""
-    if now == "empty":
-        return f"{before}{_numbered(str(why(matrix, cell, lineages)), reasons)}"
-    if now == "unknown":
-        reason = why_not_yet(matrix, cell)
+    if now in ("empty", "paired", "unknown"):
+        reason = standing.why(cell)
         return f"{before}{_numbered(reason, reasons) if reason else '·'}"
-    result = results[cell.name]
+    result = standing.results[cell.name]
     word = f"**no** {_numbered(result.found, reasons)}" if result.found else "yes"
-    return f"{before}*{word}, stale*" if now == "stale" and not result.found else before + word + _stale(now)
+    if now == "stale":
+        return f"{before}{word}, *stale*" if result.found else f"{before}*{word}, stale*"
+    return before + word
 
 
 def _plain(text: str) -> str:
@@ -137,21 +98,8 @@ def _plain(text: str) -> str:
     return " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
 
 
-def _stale(now: State) -> str:
-    return ", *stale*" if now == "stale" else ""
-
-
 def _numbered(reason: str, reasons: list[str]) -> str:
     """The number of a reason, which is added if it is a new one."""
     if reason not in reasons:
         reasons.append(reason)
     return f"[{reasons.index(reason) + 1}](#reasons)"
-
-
-def summary(states: Iterable[State]) -> Iterator[str]:
-    """How many cells stand how."""
-    counted = list(states)
-    words = {"green": "green", "red": "red", "stale": "stale", "unknown": "not tried", "empty": "empty with a reason"}
-    yield f"{len(counted)} cells: " + ", ".join(
-        f"{counted.count(name)} {word}" for name, word in words.items() if name in counted
-    )

@@ -7,6 +7,7 @@ whose steps are each a cell of their own (``each``) have as many as the release 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated
 
@@ -29,9 +30,15 @@ class Toolchain(Table, frozen=True, kw_only=True):
 
 
 class Column(Table, frozen=True, kw_only=True):
-    """``[column.NAME]``: a stage. ``each``: each of its steps is a cell, by the last word of its name."""
+    """``[column.NAME]``: a stage. ``each``: each of its steps is a cell, by the last word of its name.
+
+    ``pairs``: a cell need not be tried where any two of its release, target, toolchain and step are found together in
+    others that went well, of releases that have this step ("all-pairs testing": Kuhn, Kacker, Lei, NIST SP 800-142,
+    2010).
+    """
 
     each: bool = False
+    pairs: bool = False
 
 
 class Empty(Table, frozen=True, kw_only=True):
@@ -71,6 +78,12 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True, order=True):
     def name(self) -> str:
         """What it is called where results are kept."""
         return "/".join(filter(None, (self.release, self.target, self.toolchain, self.column, self.each)))
+
+    @property
+    def pairs(self) -> frozenset[tuple[str, ...]]:
+        """Each two of what it is of, within its column."""
+        of = [(axis, getattr(self, axis)) for axis in ("release", "target", "toolchain", "each")]
+        return frozenset((self.column, *one, *other) for one, other in combinations(of, 2))
 
     @property
     def task(self) -> str:

@@ -64,16 +64,43 @@ def test_cells_are_filled_kept_and_stale(workspace: Workspace) -> None:
     workspace.edit("examples/printer/program/main.c", "C, alone", "C alone")
     assert cells(workspace)["build"] == "green"
 
-    workspace.edit("examples/printer/program/main.c", "C alone", "C alone\" nonsense \"")
+    workspace.edit("examples/printer/program/main.c", "C alone", 'C alone" nonsense "')
     said = workspace.doit(*NARROW, expect=1).out
     assert "NO: compile:armv7:cprinter" in said
     assert cells(workspace) == {"build": "red", "verify": "red", "boot/programs": "empty"}
     assert "compile:armv7:cprinter" in kept(workspace)["printer/armv7/zig/build"]["found"]
     # What went wrong is tried again when that is asked for.
     assert "[1/" not in workspace.doit(*NARROW, expect=1).out
-    workspace.edit("examples/printer/program/main.c", "C alone\" nonsense \"", "C alone")
+    workspace.edit("examples/printer/program/main.c", 'C alone" nonsense "', "C alone")
     workspace.doit(*NARROW)
     assert cells(workspace)["verify"] == "green"
+
+
+PAIRS = """
+release = ["printer", "other"]
+[toolchain.zig]
+[toolchain.alone]
+variables = { jobs = "1" }
+[column.build]
+pairs = true
+"""
+
+
+def test_what_others_show_in_pairs_is_tried_on_request(workspace: Workspace) -> None:
+    (workspace.root / "docs/matrix.toml").write_text(PAIRS)
+    manifest = (workspace.root / "releases/printer.toml").read_text()
+    (workspace.root / "releases/other.toml").write_text(manifest.replace('name = "printer"', 'name = "other"', 1))
+    narrow = ("matrix", "--target", "armv7", "--target", "arm64")
+    said = workspace.doit(*narrow).out
+    # Of two times two times two, the last is of pairs that were tried by then.
+    assert "[7/8] other/arm64/zig/build" in said
+    assert "other/arm64/alone/build" not in said
+    assert "8 cells: 7 green, 1 shown in pairs" in said
+    assert "| arm64 | alone | [1](#reasons) |" in (workspace.root / "docs/matrix.md").read_text()
+    assert "[1/" not in workspace.doit(*narrow).out
+    said = workspace.doit(*narrow, "--paired").out
+    assert "[1/1] other/arm64/alone/build" in said
+    assert "8 cells: 8 green" in said
 
 
 def test_an_interrupted_matrix_goes_on(workspace: Workspace) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from itertools import product
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from crosscourse.commands import matrix as command
 from crosscourse.commands import matrix_kept
-from crosscourse.commands.matrix_kept import FILE, Result, page, read, state, summary, write
+from crosscourse.commands.matrix_kept import FILE, page, read, write
+from crosscourse.commands.matrix_state import Result, Standing, summary
 from crosscourse.errors import CrosscourseError
 from crosscourse.manifest.matrix import Cell, Column, Empty, Matrix, Toolchain
 from crosscourse.run.process import CommandError
@@ -49,17 +53,85 @@ LINEAGES = dict.fromkeys(STANDING, "now") | {"two/x/usual/smoke": ""}
 RESULTS = {name: kept for name, (_, kept) in STANDING.items() if kept}
 
 
+def standing(
+    names: Iterable[str] = STANDING,
+    *,
+    results: Mapping[str, Result] = RESULTS,
+    lineages: Mapping[str, str] = LINEAGES,
+    matrix: Matrix = MATRIX,
+) -> Standing:
+    return Standing(matrix=matrix, cells=[cell(name) for name in names], results=results, lineages=lineages)
+
+
 @pytest.mark.parametrize("name", STANDING)
 def test_how_a_cell_stands(name: str) -> None:
-    assert state(MATRIX, cell(name), RESULTS, LINEAGES) == STANDING[name][0]
+    assert standing().state(cell(name)) == STANDING[name][0]
 
 
 def test_what_was_made_from_something_unknown_is_stale() -> None:
-    assert state(MATRIX, cell("one/x/usual/build"), RESULTS, {}) == "stale"
+    assert standing(lineages={}).state(cell("one/x/usual/build")) == "stale"
+
+
+PAIRS = msgspec.structs.replace(MATRIX, column={"boot": Column(each=True, pairs=True)}, empty=[])
+ALL = ["/".join((*words[:3], "boot", words[3])) for words in product("12", "xy", "zg", "cd")]
+# These six of the sixteen have each pair of releases, targets, compilers and runtimes between them; the four have not.
+FOUR = ["1/x/z/boot/c", "1/y/g/boot/d", "2/x/g/boot/c", "2/y/z/boot/d"]
+SIX = [*FOUR, "1/x/g/boot/d", "2/y/z/boot/c"]
+
+
+def paired(green: Iterable[str], matrix: Matrix = PAIRS) -> set[str]:
+    results = dict.fromkeys(green, result())
+    now = standing(ALL, results=results, lineages=dict.fromkeys(ALL, "now"), matrix=matrix)
+    return {name for name in ALL if now.state(cell(name)) == "paired"}
+
+
+def test_a_cell_is_shown_by_others_that_have_each_pair_of_it() -> None:
+    assert paired(SIX) == set(ALL) - set(SIX)
+    # Without any one of its pairs it is not.
+    for name in ALL:
+        for one in cell(name).pairs:
+            others = [other for other in ALL if one not in cell(other).pairs]
+            assert name not in paired(others)
+    assert paired(FOUR) < set(ALL) - set(FOUR)
+    assert not paired(SIX, matrix=msgspec.structs.replace(PAIRS, column={"boot": Column(each=True)}))
+
+
+@pytest.mark.parametrize("other", [result("before"), result(found="it broke")])
+def test_only_what_went_well_and_is_of_today_shows_pairs(other: Result) -> None:
+    stand_in = dict.fromkeys(SIX, result()) | {SIX[0]: other}
+    now = standing(ALL, results=stand_in, lineages=dict.fromkeys(ALL, "now"), matrix=PAIRS)
+    lost = {name for name in ALL if now.state(cell(name)) == "unknown"}
+    assert lost
+    assert all(cell(name).pairs & cell(SIX[0]).pairs for name in lost)
+    # What went wrong or is stale is not hidden by others that went well.
+    assert now.state(cell(SIX[0])) in ("red", "stale")
+
+
+def test_a_release_of_other_scenarios_shows_nothing_of_these() -> None:
+    """(The printer boots programs of every compiler on every machine; that is no boot of a worker.)"""
+    same = [name.replace("1/", "3/", 1).replace("boot/", "boot/other-") for name in ALL if name.startswith("1/")]
+    names = [*ALL, *same]
+    lineages, wanted = dict.fromkeys(names, "now"), "1/x/z/boot/d"
+    without = [name for name in ALL if not name.startswith(("1/x/z/", "2/x/z/"))]
+    for green, expected in (([name for name in ALL if name != wanted], "paired"), ([*without, *same], "unknown")):
+        now = standing(names, results=dict.fromkeys(green, result()), lineages=lineages, matrix=PAIRS)
+        assert now.state(cell(wanted)) == expected
+
+
+def test_pairs_are_of_one_column() -> None:
+    assert not cell("1/x/z/boot/c").pairs & cell("1/x/z/smoke/c").pairs
+
+
+def test_the_page_says_what_is_shown_in_pairs() -> None:
+    now = standing(ALL, results=dict.fromkeys(SIX, result()), lineages=dict.fromkeys(ALL, "now"), matrix=PAIRS)
+    made = page(now)
+    assert "| x | z | c yes<br>d [1](#reasons) |" in made
+    assert made.splitlines()[-1].startswith("1. any two of its release, target, C compiler and scenario")
+    assert list(summary(map(now.state, now.cells))) == ["16 cells: 6 green, 10 shown in pairs"]
 
 
 def test_the_page() -> None:
-    made = page(MATRIX, map(cell, STANDING), RESULTS, LINEAGES)
+    made = page(standing())
     one, two, reasons = made.split("\n## ")[1:]
     assert one.splitlines()[2:] == [
         "| target | C compiler | build | smoke | boot |",
@@ -79,7 +151,7 @@ def test_the_page() -> None:
 
 def test_a_reason_of_any_characters_stays_in_its_line() -> None:
     bad = {"one/x/usual/build": result(found="a | b\n<script>c")}
-    made = page(MATRIX, [cell("one/x/usual/build")], bad, LINEAGES)
+    made = page(standing(["one/x/usual/build"], results=bad))
     assert made.splitlines()[-1] == "1. a | b &lt;script>c"
 
 
