@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from crosscourse.errors import nearest
 from crosscourse.formats.entries import Entry
 from crosscourse.manifest.locks import Lock, Pinned, Wanted
 from crosscourse.manifest.model import Manifest
+from crosscourse.manifest.places import place_problems
 from crosscourse.manifest.types import DebianPackage, FolderPath, Name, RelativePath, RootPath, Suite
 from tasks.rootfs import native
 from toolchains.targets import Target
@@ -26,12 +28,14 @@ class DebianResourceType(native.ResourceType, frozen=True, kw_only=True, tag="de
     ``packages``: what is installed, with all that they depend on; which versions says the lock file. ``copies``: path
     in the root filesystem → file or folder of the checkout. ``leave-out``: paths and patterns of what is not wanted of
     the packages. ``suite``: another one than the release's, for what that one does not have; ``suites``: of targets
-    that this one does not have. ``without``: target → packages that it goes without, as its suite has none.
+    that this one does not have. ``without``: target → packages that it goes without, as its suite has none;
+    ``files-of``: target → more ``files``, such as settings that those packages ask for.
     """
 
     suite: Suite | None = None
     suites: dict[Name, Suite] = {}
     without: dict[Name, list[DebianPackage]] = {}
+    files_of: dict[Name, dict[RootPath, str]] = {}
     packages: list[DebianPackage]
     programs: dict[RootPath, Name] = {}
     copies: dict[RootPath, FolderPath] = {}
@@ -45,10 +49,13 @@ class DebianResourceType(native.ResourceType, frozen=True, kw_only=True, tag="de
     def problems(self, key: str, manifest: Manifest) -> Iterator[str]:
         """Those of a native one; no suite; targets and packages that are none."""
         yield from super().problems(key, manifest)
-        for target in {**self.suites, **self.without}:
-            if target not in manifest.release.targets:
-                field = "suites" if target in self.suites else "without"
+        tables: dict[str, Iterable[str]] = {"suites": self.suites, "without": self.without, "files-of": self.files_of}
+        for field, named in tables.items():
+            for target in sorted(set(named) - set(manifest.release.targets)):
                 yield f"{key}.{field}: {target} is no target. {nearest(target, manifest.release.targets)}"
+        for target, files in self.files_of.items():
+            more = ((f'{key}.files-of.{target}."{path}"', path.lstrip("/")) for path in files)
+            yield from place_problems(chain(self._places(key), more))
         for target, packages in self.without.items():
             for package in set(packages) - set(self.packages):
                 yield f"{key}.without.{target}: '{package}' is not among the packages"
@@ -92,6 +99,7 @@ def spec_of(
     manifest: Manifest, target: Target, lock: Lock, name: str, table: DebianResourceType
 ) -> DebianResourceTypeBuild:
     """What decides how it comes out for a target."""
+    table = msgspec.structs.replace(table, files={**table.files, **table.files_of.get(target.name, {})})
     return DebianResourceTypeBuild(
         **msgspec.structs.asdict(native.spec_of(manifest, target, lock, name, table)),
         packages=lock.pinned(name, wanted(manifest, target, table)),

@@ -113,5 +113,5 @@ def test_no_text_of_a_manifest_is_without_a_type() -> None:
     assert free == {
         *("Source.why", "Generate.replace", "Generate.content", "ResourceType.files", "ResourceType.metadata"),
         *("DebianResourceType.files", "DebianResourceType.metadata", "NodeAssets.stand-in", "GeneratedSource.files"),
-        *("Server.files", "Scenario.files", "Try.got", "Together.setup"),
+        *("DebianResourceType.files-of", "Server.files", "Scenario.files", "Try.got", "Together.setup"),
     }

@@ -11,9 +11,10 @@ from crosscourse.debian.tree import without
 from crosscourse.errors import CrosscourseError, ManifestError
 from crosscourse.formats.entries import Entry
 from crosscourse.manifest.load import load_manifest
+from crosscourse.manifest.locks import made_of
 from crosscourse.manifest.model import Manifest
 from tasks.kinds import TABLES
-from tasks.rootfs.debian import DebianResourceType, copied, wanted
+from tasks.rootfs.debian import DebianResourceType, copied, spec_of, wanted
 from toolchains.targets import get_target
 
 TREE = {
@@ -83,6 +84,8 @@ packages = ["hg", "dash"]
 suite = "bookworm"
 suites = { riscv64 = "sid" }
 without = { riscv64 = ["hg"] }
+files = { "/etc/a" = "all" }
+files-of = { riscv64 = { "/etc/b" = "its own" } }
 [artifact.s]
 kind = "debian-resource-type"
 source = "a"
@@ -118,12 +121,27 @@ def test_a_target_has_its_own_suite_and_packages(
     assert (found.suite, found.packages, found.architecture) == (suite, packages, get_target(target).debian)
 
 
+def test_a_target_has_files_of_its_own(tmp_path: Path) -> None:
+    manifest = loaded(tmp_path)
+    table = manifest.artifact["r"]
+    assert isinstance(table, DebianResourceType)
+    found = {}
+    for name in ("armv7", "riscv64"):
+        target = get_target(name)
+        lock = made_of({"r": (wanted(manifest, target, table), ())}, date=0)
+        found[name] = spec_of(manifest, target, lock, "r", table).files
+    assert found == {"armv7": {"/etc/a": "all"}, "riscv64": {"/etc/a": "all", "/etc/b": "its own"}}
+
+
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
         ("suites = { riscv64", "suites = { riscv65", "artifact.r.suites: riscv65 is no target. Did you mean"),
         ('{ riscv64 = ["hg"] }', '{ riscv64 = ["hh"] }', "artifact.r.without.riscv64: 'hh' is not among the packages"),
         ("without = { riscv64", "without = { amd64", "artifact.r.without: amd64 is no target"),
+        ("files-of = { riscv64", "files-of = { amd64", "artifact.r.files-of: amd64 is no target"),
+        ("/etc/b", "/etc/a", "artifact.r.files-of.riscv64.\"/etc/a\": 'etc/a' is taken by artifact.r.files.\"/etc/a\""),
+        ("/etc/b", "/etc/a/b", "artifact.r.files-of.riscv64.\"/etc/a/b\": 'etc/a/b' is below 'etc/a'"),
     ],
 )
 def test_targets_and_packages_that_are_none(tmp_path: Path, old: str, new: str, expected: str) -> None:
