@@ -238,15 +238,12 @@ def _try_all(
     say: Any,
 ) -> None:
     """Fill the cells that are not known, each kept as soon as it is; what needs another one comes after it."""
-
-    def now(cell: Cell) -> State:
-        return known.standing(matrix).state(cell)
-
     asked = ("unknown", "stale", *(["red"] if again else []), *(["paired"] if paired else []))
-    wanted = [cell for cell in chosen if now(cell) in asked]
+    before = known.standing(matrix)
+    wanted = [cell for cell in chosen if before.state(cell) in asked]
     width = max((len(cell.name) for cell in wanted), default=0)
     for number, cell in enumerate(wanted, 1):
-        if now(cell) not in asked:  # what was tried meanwhile stands for it
+        if known.standing(matrix).state(cell) not in asked:  # what was tried meanwhile stands for it
             continue
         words = [*_words(matrix, cell.release, cell.toolchain, variables), f"target={cell.target}", cell.task]
         log = logs / f"{cell.name.replace('/', '-')}.log"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -48,7 +48,7 @@ class Standing:
     """
 
     matrix: Matrix
-    cells: Iterable[Cell]
+    cells: Sequence[Cell]
     results: Mapping[str, Result]
     lineages: Mapping[str, str]
 
