@@ -234,7 +234,7 @@ def test_the_command_line(target: str, emulator: str, type: str, console: str, b
 
 def test_a_machine_that_is_told_more() -> None:
     words = words_of("armv6", Disk(name="card", image=Path("/s/card")))
-    assert words[words.index("-accel") :][:4] == ["-accel", "tcg", "-icount", "shift=3,sleep=on"]
+    assert words[words.index("-accel") :][:4] == ["-accel", "tcg", "-icount", "shift=1,sleep=on"]
 
 
 def test_one_port_of_the_guest_is_this_machines_alone() -> None:
